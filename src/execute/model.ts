@@ -1,0 +1,82 @@
+import type { Result } from "../core/index.ts";
+import type { Tier } from "../family/index.ts";
+
+/** A folder of the host made visible to the job. */
+export interface Mount {
+  readonly host: string;
+  readonly inside: string;
+  readonly writable: boolean;
+}
+
+export interface Limits {
+  /** Log bytes kept; the rest is counted and said. */
+  readonly logBytes: number;
+  /** Bytes the run may leave in its tree, artifacts and temporary folders. */
+  readonly diskBytes: number;
+  readonly processes: number;
+  readonly memoryBytes: number;
+}
+
+/** One process tree to be run in the cage. Design 9: an allow-list, an environment built from empty. */
+export interface ExecutionSpec {
+  readonly runId: string;
+  readonly buildId: string;
+  readonly tier: Tier;
+  /** Argument vector; never a shell line of ours. */
+  readonly argv: readonly string[];
+  /** As the job sees it. */
+  readonly cwd: string;
+  /** The whole environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Checkout, artifacts and read-only toolchains; system folders are the executor's own business. */
+  readonly mounts: readonly Mount[];
+  readonly timeoutMs: number;
+  /** Between SIGINT and SIGKILL. */
+  readonly graceMs: number;
+  readonly limits: Limits;
+  /** `egress`: HTTP(S) through the proxy, never loopback, link-local or private addresses unless listed. */
+  readonly network: "none" | "egress";
+  /** Called with the bytes of stdout and stderr, in order. */
+  readonly onOutput: (chunk: Uint8Array) => void;
+}
+
+/** What the supervisor got from the process: the only source of a run's outcome. */
+export interface Outcome {
+  readonly kind: "exited" | "timed-out" | "aborted" | "could-not-start" | "limit";
+  /** Exit code of the payload; -1 when a signal killed it; 127 on timeout, 130 when aborted (Prow's codes). */
+  readonly exitCode: number;
+  /** One sentence for people: `exited with 2`, `did not finish within 2h0m0s`. */
+  readonly description: string;
+  /** `host:port` reached through the proxy, and what was refused. */
+  readonly reached: readonly { readonly target: string; readonly allowed: boolean }[];
+}
+
+export interface Execution {
+  readonly pid: number | undefined;
+  readonly outcome: Promise<Outcome>;
+  /** SIGINT to the payload, SIGKILL to all of it after the grace period. */
+  abort(reason: string): void;
+}
+
+/** A thing a job can need: `go`, `make`, `container-engine`, `cluster`, `bubblewrap`. */
+export interface Capability {
+  readonly need: string;
+  readonly present: boolean;
+  /** Version or path where present; what is missing where not. */
+  readonly detail: string;
+  /** A command or sentence that mends the lack on this machine. */
+  readonly mend: string;
+  /** What the lack switches off. */
+  readonly switchesOff: string;
+}
+
+export interface Executor {
+  readonly name: string;
+  start(spec: ExecutionSpec): Promise<Result<Execution>>;
+  /** Kills whatever earlier boots of this home left running. Answers how many process trees were ended. */
+  sweep(): Promise<number>;
+  capabilities(): Promise<readonly Capability[]>;
+  /** Full isolation as of design 9? If not, strangers' changes do not run, and why is said. */
+  isolation(): Promise<{ readonly full: boolean; readonly missing: readonly string[] }>;
+  close(): Promise<void>;
+}

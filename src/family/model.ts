@@ -1,0 +1,110 @@
+/**
+ * What the family file says, checked and completed. Pure data: `src/config` makes it, everything else reads it.
+ */
+
+/** Design 1: `versioned` has a stable API; `internal` is never tagged; `deployment` is versioned and pins others. */
+export type ComponentKind = "versioned" | "internal" | "deployment";
+
+export interface Component {
+  readonly name: string;
+  /** Any git URL; for the local forge the place it was first read from. */
+  readonly repository: string;
+  /** Prow's names: the last two segments of the repository URL, unless set. */
+  readonly org: string;
+  readonly repo: string;
+  readonly kind: ComponentKind;
+  /** Runs in a cluster, so a Kubernetes test is required. */
+  readonly deployed: boolean;
+  /** Image names it owns; nobody else may use them. `undefined`: those its release configuration names. */
+  readonly images: readonly string[] | undefined;
+  /** User names who may merge, tag, freeze and approve here. */
+  readonly maintainers: readonly string[];
+  /** `undefined`: what the repository's HEAD names. */
+  readonly defaultBranch: string | undefined;
+  readonly jobs: ComponentJobs;
+}
+
+/** Settings of the generated jobs of one component. */
+export interface ComponentJobs {
+  readonly env: Readonly<Record<string, string>>;
+  /** Names of generated jobs that never block. */
+  readonly optional: readonly string[];
+  /** RE2 patterns of branches on which the generated jobs do not run. */
+  readonly skipBranches: readonly string[];
+  readonly timeoutMs: number;
+  readonly gracePeriodMs: number;
+}
+
+export type ClusterKind = "none" | "kind" | "existing" | "command";
+
+export interface Registries {
+  /** Where canaries go: `builtin` or `host/path`. */
+  readonly canary: string;
+  /** Every one gets the same digests. */
+  readonly release: readonly string[];
+  /** Origin host to mirror `host[:port][/path]`; a mirror serves by digest. */
+  readonly mirrors: Readonly<Record<string, string>>;
+  /** Mirrors may also answer what a tag means now. */
+  readonly mirrorsMayResolve: boolean;
+  /** Hosts from which changes may pull base images (anonymously). Empty: those of the default list. */
+  readonly baseHosts: readonly string[];
+}
+
+export type Severity = "refuse" | "warn" | "note" | "off";
+
+export interface Family {
+  readonly name: string;
+  readonly forge: { readonly kind: "local" } | { readonly kind: "git"; readonly pollMs: number };
+  readonly components: readonly Component[];
+  readonly registries: Registries;
+  readonly kubernetes: {
+    readonly versions: readonly string[];
+    readonly experimental: readonly string[];
+    readonly development: string;
+    readonly cluster: ClusterKind;
+  };
+  /** `false`: only jobs of Prow files. */
+  readonly generateJobs: boolean;
+  /** Beyond loopback reading needs a token unless this is `read`. */
+  readonly anonymous: "none" | "read";
+  /** Private or loopback `host:port` targets that runs may reach through the egress proxy. */
+  readonly reachable: readonly string[];
+  /** Severities by rule id, for all components and per component. */
+  readonly policy: {
+    readonly all: Readonly<Record<string, Severity>>;
+    readonly byComponent: Readonly<Record<string, Readonly<Record<string, Severity>>>>;
+  };
+  /** Hash of the configuration as served; stored with every decision. */
+  readonly configHash: string;
+}
+
+/** Roles in rising order (design 9). */
+export type Role = "reader" | "contributor" | "maintainer" | "administrator";
+
+/** Who acts: what a token says, never what a commit or tag says. */
+export interface Principal {
+  readonly user: string;
+  readonly role: Role;
+  /** For maintainers: the components; `undefined` means all. */
+  readonly components: readonly string[] | undefined;
+  /** The token's id, recorded with every act; `local` for the machine's own user, `anonymous` without one. */
+  readonly tokenId: string;
+}
+
+/** Design 9: fixed by the server before a run starts. Rising order of trust. */
+export type Tier = "stranger" | "change" | "branch" | "release";
+
+/** Release states (design 5). */
+export type ReleaseState =
+  | "requested"
+  | "quarantined"
+  | "building"
+  | "verifying"
+  | "publishing"
+  | "published"
+  | "failed"
+  | "closed"
+  | "withdrawn";
+
+/** Run states (Prow's). */
+export type RunState = "triggered" | "pending" | "success" | "failure" | "aborted" | "error";

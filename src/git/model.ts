@@ -1,0 +1,120 @@
+import type { Fault, Result } from "../core/index.ts";
+import type { PullRef, Refs } from "../jobs/index.ts";
+
+/** A full object id, 40 lower-case hex digits. */
+export type ObjectId = string;
+
+export interface RefValue {
+  /** Full name: `refs/heads/main`. */
+  readonly name: string;
+  readonly object: ObjectId;
+  /** Where `object` is an annotated tag that leads to a commit: that commit. Equal to `object` for a commit. */
+  readonly commit: ObjectId | undefined;
+}
+
+/** One bare repository of a component under `<home>/git/<component>.git`: hosted by the local forge, mirror of any other. */
+export interface Repository {
+  readonly component: string;
+  /** Absolute path; only `src/git` runs git in it. */
+  readonly directory: string;
+  /** Heads, tags and `refs/pull/*` with their values. */
+  refs(): Promise<readonly RefValue[]>;
+  /** Full ref name or id -> commit id; `undefined` when there is none. */
+  commitOf(name: string): Promise<ObjectId | undefined>;
+  treeOf(commit: ObjectId): Promise<ObjectId>;
+  /** HEAD's branch, without `refs/heads/`; `undefined` in an empty repository. */
+  defaultBranch(): Promise<string | undefined>;
+  /** A file of a commit as text, at most `limit` bytes (default 1 MiB); `undefined` when absent or not a regular file. */
+  readFile(commit: ObjectId, path: string, limit?: number): Promise<string | undefined>;
+  /** Paths of regular files of a commit below `prefix`, bounded by 200,000. */
+  listFiles(commit: ObjectId, prefix?: string): Promise<readonly string[]>;
+  /** Paths that differ between two commits (renames: the new name; removed files included), bounded. */
+  changedFiles(from: ObjectId, to: ObjectId): Promise<readonly string[]>;
+  isAncestor(ancestor: ObjectId, descendant: ObjectId): Promise<boolean>;
+  mergeBase(a: ObjectId, b: ObjectId): Promise<ObjectId | undefined>;
+  /** Branches that contain the commit, whether it is their head, and by how many commits they are ahead of it. */
+  branchesContaining(
+    commit: ObjectId,
+  ): Promise<readonly { readonly branch: string; readonly isHead: boolean; readonly ahead: number }[]>;
+  commitCount(commit: ObjectId): Promise<number>;
+  /** How many commits `to` has that `from` has not. */
+  countBetween(from: ObjectId, to: ObjectId): Promise<number>;
+  /** Subject, author name and committer time (ms) of a commit. */
+  describeCommit(
+    commit: ObjectId,
+  ): Promise<{ readonly subject: string; readonly author: string; readonly committedAt: number; readonly parents: readonly ObjectId[] }>;
+  /** A merge without a work tree; a conflict names its files. Identity and dates as Prow's checkout has them. */
+  tentativeMerge(base: ObjectId, baseRef: string, heads: readonly ObjectId[]): Promise<Result<{ commit: ObjectId; tree: ObjectId }>>;
+  /** A commit object with the given tree and parents, for landing a tested change. Moves no ref. */
+  commitTree(input: {
+    readonly tree: ObjectId;
+    readonly parents: readonly ObjectId[];
+    readonly message: string;
+    readonly author: { readonly name: string; readonly email: string };
+    readonly at: number;
+  }): Promise<ObjectId>;
+  /** Annotated tag object; moves no ref. */
+  makeTag(input: {
+    readonly name: string;
+    readonly commit: ObjectId;
+    readonly message: string;
+    readonly tagger: { readonly name: string; readonly email: string };
+    readonly at: number;
+  }): Promise<ObjectId>;
+  /** Compare-and-swap; all zeros for "absent" on either side. `conflict` when the ref is not at `before`. */
+  updateRef(name: string, before: ObjectId, after: ObjectId): Promise<Result<void>>;
+}
+
+/** One command of a checkout, as Prow's clone records keep it. */
+export interface CloneCommand {
+  readonly command: string;
+  readonly output: string;
+  readonly error: string;
+  /** Nanoseconds, as Prow writes them. */
+  readonly duration: number;
+}
+
+export interface CloneRecord {
+  readonly refs: Refs;
+  readonly commands: readonly CloneCommand[];
+  readonly failed: boolean;
+  readonly finalSha: ObjectId | undefined;
+}
+
+export interface CheckoutRequest {
+  readonly repository: Repository;
+  /** Absolute directory of the clone; its parent exists, itself not. */
+  readonly directory: string;
+  readonly baseRef: string;
+  readonly baseSha: ObjectId;
+  readonly pulls: readonly PullRef[];
+  readonly refs: Refs;
+  /** Bounds counted before anything is written (a few kB of git can hold a billion files). */
+  readonly limits: { readonly files: number; readonly bytes: number };
+}
+
+export interface CheckedOut {
+  readonly finalSha: ObjectId;
+  readonly tree: ObjectId;
+  readonly record: CloneRecord;
+}
+
+export type CheckoutFault = Fault & { readonly record: CloneRecord; readonly conflicts?: readonly string[] | undefined };
+
+export interface Git {
+  /** Opens `<home>/git/<component>.git`, creating it (bare, hardened configuration) when absent. */
+  open(component: string): Promise<Repository>;
+  /**
+   * Reads heads and tags from `url` once (or again, adding what is new; never forced over local branches). Progress is
+   * told in lines. Faults: `unavailable` (unreachable), `bad-input` (no repository there, URL not allowed).
+   */
+  adopt(
+    repository: Repository,
+    url: string,
+    progress: (line: string) => void,
+  ): Promise<Result<{ branches: number; tags: number; commits: number; defaultBranch: string | undefined }>>;
+  /** The checkout contract (Prow 4.1): bit-identical merge commits, local branch named for the base, no remote, all tags. */
+  checkout(request: CheckoutRequest): Promise<Result<CheckedOut, CheckoutFault>>;
+  /** Removes what a dead process left: `*.lock`, `tmp_*`, `incoming-*`. Called once at start. */
+  sweep(): Promise<void>;
+}

@@ -1,0 +1,1 @@
+export { finalStates, type Job, type JobBody, type JobType, type PullRef, type Refs, type RunFacts } from "./model.ts";

@@ -1,0 +1,182 @@
+import type { Component, Family, Role, RunState, Tier } from "../family/index.ts";
+import type { Job, JobType, Refs } from "../jobs/index.ts";
+import type { Finding, Unchecked } from "../policy/index.ts";
+
+/** Who did it, as the door authenticated them; `undefined` where nobody can tell (a ref found moved after a crash). */
+export interface Actor {
+  readonly user: string;
+  readonly role: Role;
+  readonly components: readonly string[] | undefined;
+  readonly tokenId: string;
+}
+
+interface EventBase {
+  readonly component: string;
+  /** Milliseconds, UTC. */
+  readonly at: number;
+  readonly actor: Actor | undefined;
+}
+
+/** A branch moved, appeared or went: `before`/`after` are full ids, all zeros for absent. */
+export interface PushEvent extends EventBase {
+  readonly kind: "push";
+  /** `refs/heads/…` */
+  readonly ref: string;
+  readonly before: string;
+  readonly after: string;
+  /** Paths changed, where known. */
+  readonly files: readonly string[] | undefined;
+}
+
+/** A tag appeared, moved or went; ids are of the tag object where annotated. */
+export interface TagEvent extends EventBase {
+  readonly kind: "tag";
+  /** `refs/tags/…` */
+  readonly ref: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface ChangeEvent extends EventBase {
+  readonly kind: "change";
+  readonly action: "opened" | "updated" | "reopened" | "closed" | "merged" | "allowed" | "base-moved";
+  readonly change: ChangeFacts;
+  readonly files: readonly string[] | undefined;
+}
+
+export interface CommentEvent extends EventBase {
+  readonly kind: "comment";
+  readonly change: ChangeFacts;
+  readonly comment: string;
+  readonly files: readonly string[] | undefined;
+  readonly contexts: { readonly reported: readonly string[]; readonly failed: readonly string[] };
+}
+
+/** A run reached a final state. Internal: not accepted from event files. */
+export interface RunEvent extends EventBase {
+  readonly kind: "run";
+  readonly run: RunOutcomeFacts;
+}
+
+export interface TickEvent {
+  readonly kind: "tick";
+  readonly at: number;
+  readonly component?: undefined;
+  readonly actor?: undefined;
+}
+
+export type FamilyEvent = PushEvent | TagEvent | ChangeEvent | CommentEvent | RunEvent | TickEvent;
+
+export interface ChangeFacts {
+  readonly number: number;
+  /** Branch name without `refs/heads/`. */
+  readonly base: string;
+  readonly baseSha: string;
+  readonly head: string;
+  readonly author: string;
+  readonly title: string;
+  /** The author's role here; `undefined`: a stranger. */
+  readonly authorRole: Role | undefined;
+  /** A maintainer allowed this very head commit. */
+  readonly headAllowed: boolean;
+}
+
+export interface RunOutcomeFacts {
+  readonly id: string;
+  readonly job: string;
+  readonly type: JobType;
+  readonly state: RunState;
+  readonly description: string;
+  readonly refs: Refs;
+  readonly ref: string;
+  readonly commit: string;
+  readonly tier: Tier;
+  readonly releaseId: string | undefined;
+  /** Image names assembled by the run. */
+  readonly images: readonly string[];
+}
+
+/** A run that has not reached a final state. */
+export interface LiveRun {
+  readonly id: string;
+  readonly job: string;
+  readonly type: JobType;
+  readonly change: number | undefined;
+  readonly head: string;
+}
+
+export interface TagFacts {
+  readonly name: string;
+  /** The tag object where annotated, else the commit. */
+  readonly object: string;
+  /** `undefined` when the tag does not lead to a commit. */
+  readonly commit: string | undefined;
+}
+
+export interface KnownRelease {
+  readonly id: string;
+  readonly version: string;
+  readonly tagObject: string;
+  readonly commit: string;
+  readonly state: string;
+}
+
+/** Everything a decision may look at besides the event; gathered by an adapter, never by the decision. */
+export interface Facts {
+  readonly family: Family;
+  readonly component: Component | undefined;
+  readonly defaultBranch: string;
+  /** Jobs of the component (of its repository). */
+  readonly jobs: readonly Job[];
+  readonly liveRuns: readonly LiveRun[];
+  readonly openChanges: readonly ChangeFacts[];
+  readonly releases: readonly KnownRelease[];
+  /** All tags of the repository, the one of the event included. */
+  readonly tags: readonly TagFacts[];
+  /** For a tag event: branches (names) that contain its commit, and the branch heads. */
+  readonly containing: readonly { readonly branch: string; readonly isHead: boolean; readonly ahead: number }[];
+  /** Names of all branches of the repository. */
+  readonly branches: readonly string[];
+  /** For a tag event: contexts reported on its commit by our own runs. */
+  readonly checks: readonly { readonly context: string; readonly state: RunState; readonly description: string }[];
+  /** For a run event: the newest commit from which each canary tag was published, and whether it descends from this run's commit. */
+  readonly canary: { readonly commit: string; readonly newerThanThisRun: boolean } | undefined;
+}
+
+export interface PlannedRun {
+  readonly job: Job;
+  readonly type: JobType;
+  readonly component: string;
+  readonly refs: Refs;
+  /** Full ref of the event: `refs/heads/main`, `refs/tags/v1.0.0`, `refs/pull/3/head`. */
+  readonly ref: string;
+  readonly change: number | undefined;
+  readonly tier: Tier;
+  readonly reason: string;
+}
+
+export interface Skipped {
+  readonly job: string;
+  readonly reason: string;
+}
+
+/** What else follows. Every effect carries what its doer needs; nothing is looked up again by name. */
+export type Effect =
+  | { readonly kind: "status"; readonly sha: string; readonly context: string; readonly state: "pending" | "success" | "failure" | "error"; readonly description: string; readonly reason: string }
+  | { readonly kind: "comment"; readonly change: number; readonly text: string; readonly reason: string }
+  | { readonly kind: "abort"; readonly runId: string; readonly reason: string }
+  | { readonly kind: "canary"; readonly runId: string; readonly commit: string; readonly tag: string; readonly images: readonly string[]; readonly reason: string }
+  | { readonly kind: "release"; readonly version: string; readonly tagObject: string; readonly commit: string; readonly prerelease: boolean; readonly findings: readonly Finding[]; readonly unchecked: readonly Unchecked[]; readonly reason: string }
+  | { readonly kind: "quarantine"; readonly version: string; readonly tagObject: string; readonly commit: string; readonly findings: readonly Finding[]; readonly unchecked: readonly Unchecked[]; readonly reason: string }
+  | { readonly kind: "release-step"; readonly releaseId: string; readonly step: "verify" | "fail" | "close"; readonly runId: string | undefined; readonly reason: string }
+  | { readonly kind: "merge"; readonly change: number; readonly reason: string }
+  | { readonly kind: "freeze"; readonly branch: string; readonly reason: string }
+  | { readonly kind: "change"; readonly change: number; readonly state: "open" | "merged" | "closed"; readonly reason: string }
+  | { readonly kind: "alarm"; readonly what: string; readonly reason: string };
+
+export interface Plan {
+  readonly event: FamilyEvent;
+  readonly runs: readonly PlannedRun[];
+  readonly skipped: readonly Skipped[];
+  readonly effects: readonly Effect[];
+}

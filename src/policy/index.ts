@@ -1,0 +1,1 @@
+export type { Finding, Unchecked, Verdict } from "./model.ts";

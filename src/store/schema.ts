@@ -1,0 +1,318 @@
+import type { Generated } from "kysely";
+import type { JobType } from "../jobs/index.ts";
+import type { ReleaseState, Role, RunState, Tier } from "../family/index.ts";
+
+/**
+ * Rows as both databases hold them: ids are text, times integer milliseconds UTC, booleans 0 or 1, structures JSON text.
+ * A feature reads and writes its rows in its own `records.ts`.
+ */
+export interface Database {
+  meta: { key: string; value: string };
+  components: ComponentRow;
+  refs: RefRow;
+  pushes: PushRow;
+  events: EventRow;
+  decisions: DecisionRow;
+  feed: FeedRow;
+  changes: ChangeRow;
+  runs: RunRow;
+  attempts: AttemptRow;
+  releases: ReleaseRow;
+  built_images: BuiltImageRow;
+  publications: PublicationRow;
+  canaries: CanaryRow;
+  journal: JournalRow;
+  tokens: TokenRow;
+  registry_manifests: RegistryManifestRow;
+  registry_tags: RegistryTagRow;
+  registry_blobs: RegistryBlobRow;
+  registry_repository_blobs: RegistryRepositoryBlobRow;
+}
+
+type Flag = 0 | 1;
+
+export interface ComponentRow {
+  name: string;
+  repository: string;
+  default_branch: string | null;
+  /** `new`, `copying`, `adopted`, `unreachable`. */
+  state: string;
+  state_detail: string;
+  commits: number;
+  adopted_tags: number;
+  /** Rises with every decision about the component: compared in the transaction that stores one. */
+  facts_version: number;
+  adopted_at: number | null;
+}
+
+/** What was last decided about each ref; the reconciler compares it with what the repository holds. */
+export interface RefRow {
+  component: string;
+  name: string;
+  object: string;
+  commit_id: string | null;
+  /** Present when the component was first seen: recorded, never built. */
+  adopted: Flag;
+  seen_at: number;
+}
+
+/** Written before a ref is moved, so that a crash between the two loses neither the actor nor the event. */
+export interface PushRow {
+  id: string;
+  component: string;
+  ref: string;
+  before_id: string;
+  after_id: string;
+  actor: string;
+  at: number;
+}
+
+export interface EventRow {
+  seq: Generated<number>;
+  id: string;
+  component: string | null;
+  kind: string;
+  body: string;
+  at: number;
+  /** `new`, `done`. */
+  state: string;
+  decided_at: number | null;
+}
+
+export interface DecisionRow {
+  seq: Generated<number>;
+  event_id: string;
+  component: string;
+  /** `run`, `skip`, or an effect's kind. */
+  kind: string;
+  /** What it is about: a run id, release id, `component#7`, commit. */
+  subject: string;
+  /** The commit, where there is one. */
+  commit_id: string | null;
+  reason: string;
+  body: string;
+  config_hash: string;
+  at: number;
+}
+
+/** Append-only: the sequence is the id of server-sent events. */
+export interface FeedRow {
+  seq: Generated<number>;
+  at: number;
+  /** `run`, `change`, `release`, `canary`, `component`. */
+  topic: string;
+  component: string;
+  subject: string;
+  state: string;
+}
+
+export interface ChangeRow {
+  component: string;
+  number: number;
+  base: string;
+  base_sha: string;
+  head: string;
+  title: string;
+  author: string;
+  author_role: Role | null;
+  /** Head commit that a maintainer allowed; null: none. */
+  allowed_head: string | null;
+  /** `open`, `merged`, `closed`. */
+  state: string;
+  files: string;
+  opened_at: number;
+  updated_at: number;
+  merged_at: number | null;
+  merged_commit: string | null;
+  merged_by: string | null;
+  override_reason: string | null;
+  /** Empty, or the files in conflict with the base, JSON. */
+  conflicts: string;
+}
+
+export interface RunRow {
+  id: string;
+  job: string;
+  type: JobType;
+  component: string;
+  context: string;
+  optional: Flag;
+  /** Whether a merge waits for it. */
+  required: Flag;
+  tier: Tier;
+  state: RunState;
+  /** Set when a need was missing: `go`; such a run is state `error` and never green. */
+  not_run_need: string | null;
+  description: string;
+  reason: string;
+  refs: string;
+  /** Full ref of the event. */
+  ref: string;
+  change_number: number | null;
+  /** Head of the change, or the commit. */
+  head: string;
+  base_sha: string;
+  /** Merged commit that was tested; null until checked out. */
+  tested_commit: string | null;
+  tested_tree: string | null;
+  job_body: string;
+  config_hash: string;
+  release_id: string | null;
+  event_id: string;
+  build_id: string | null;
+  attempt: number;
+  rerun_of: string | null;
+  abort_reason: string | null;
+  /** Test summary, JSON; null: none read. */
+  tests: string | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  lease_owner: string | null;
+  lease_until: number | null;
+  fencing: number;
+}
+
+export interface AttemptRow {
+  build_id: string;
+  run_id: string;
+  attempt: number;
+  started_at: number;
+  finished_at: number | null;
+  exit_code: number | null;
+  outcome: string | null;
+}
+
+export interface ReleaseRow {
+  id: string;
+  component: string;
+  version: string;
+  tag_object: string;
+  commit_id: string;
+  tree: string | null;
+  state: ReleaseState;
+  prerelease: Flag;
+  /** Findings and unchecked rules of preflight, JSON. */
+  findings: string;
+  unchecked: string;
+  findings_hash: string;
+  config_hash: string;
+  /** Sentence that stands on top of its page. */
+  reason: string;
+  requested_by: string;
+  run_id: string | null;
+  approved_by: string | null;
+  approved_reason: string | null;
+  requested_at: number;
+  quarantined_at: number | null;
+  building_at: number | null;
+  verifying_at: number | null;
+  publishing_at: number | null;
+  published_at: number | null;
+  ended_at: number | null;
+}
+
+/** An image assembled by a run; its bytes are in the blob store and kept as long as this row. */
+export interface BuiltImageRow {
+  run_id: string;
+  name: string;
+  digest: string;
+  media_type: string;
+  size: number;
+  /** JSON: platform, digest, diff ids for each. */
+  platforms: string;
+  warnings: string;
+  at: number;
+}
+
+/** One image at one registry under one tag: wanted, then done, never twice. */
+export interface PublicationRow {
+  id: string;
+  release_id: string;
+  component: string;
+  image: string;
+  tag: string;
+  registry: string;
+  digest: string;
+  /** `wanted`, `published`. */
+  state: string;
+  detail: string;
+  published_at: number | null;
+}
+
+/** History of canary tags: the newest row of a tag is what it means now. */
+export interface CanaryRow {
+  seq: Generated<number>;
+  component: string;
+  image: string;
+  tag: string;
+  digest: string;
+  commit_id: string;
+  run_id: string;
+  at: number;
+}
+
+export interface JournalRow {
+  id: string;
+  seq: Generated<number>;
+  /** `land-change`, `publish-canary`, `publish-release`, … */
+  kind: string;
+  subject: string;
+  body: string;
+  /** `written`, `done`, `failed`. */
+  state: string;
+  tries: number;
+  not_before: number;
+  last_error: string;
+  written_at: number;
+  done_at: number | null;
+  lease_owner: string | null;
+  lease_until: number | null;
+  fencing: number;
+}
+
+export interface TokenRow {
+  id: string;
+  hash: string;
+  user_name: string;
+  role: Role;
+  /** JSON list, or null for all. */
+  components: string | null;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+}
+
+export interface RegistryManifestRow {
+  repository: string;
+  digest: string;
+  media_type: string;
+  size: number;
+  /** Digest of the subject, where the manifest has one. */
+  subject: string | null;
+  artifact_type: string | null;
+  annotations: string | null;
+  pushed_at: number;
+}
+
+export interface RegistryTagRow {
+  repository: string;
+  tag: string;
+  digest: string;
+  updated_at: number;
+}
+
+export interface RegistryBlobRow {
+  digest: string;
+  size: number;
+  /** HEAD 200, mount, upload and reference touch it. */
+  touched_at: number;
+  condemned_at: number | null;
+}
+
+export interface RegistryRepositoryBlobRow {
+  repository: string;
+  digest: string;
+}

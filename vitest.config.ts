@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * `unit` stands beside the code and needs nothing but Node and git. `contract` runs one suite over every adapter of a
+ * port, `blackbox` drives the built program with real clients, `attack` tries to break the rules of trust.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["src/**/*.test.ts", "src/**/*.test.tsx"], testTimeout: 20_000 } },
+      { test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "blackbox",
+          include: ["test/blackbox/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: { name: "attack", include: ["test/attack/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
+      },
+    ],
+  },
+});
