@@ -15,8 +15,7 @@ const units: Readonly<Record<string, number>> = {
 
 /** Go's duration syntax (`90m`, `1h30m0s`, `1.5h`) plus `d` for days; answers milliseconds. */
 export function parseDuration(text: string): Result<Millis> {
-  const wrong = () =>
-    err(fault("bad-input", `"${text}" is no duration`, { hint: "write it like 90m, 1h30m or 1.5h" }));
+  const wrong = () => err(fault("bad-input", `"${text}" is no duration`, { hint: "write it like 90m, 1h30m or 1.5h" }));
   if (text.length === 0 || text.length > 64) return wrong();
   if (text === "0") return ok(0);
   let total = 0;

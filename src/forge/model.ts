@@ -62,5 +62,9 @@ export interface Forge {
   /** Creates or deletes a tag ref, compare-and-swap. */
   setTag(component: string, tag: string, before: ObjectId, after: ObjectId): Promise<Result<void>>;
   /** Posts a status where people of that forge look; a no-op where our own pages are that place. */
-  postStatus(component: string, sha: ObjectId, status: { context: string; state: string; description: string; url: string }): Promise<Result<void>>;
+  postStatus(
+    component: string,
+    sha: ObjectId,
+    status: { context: string; state: string; description: string; url: string },
+  ): Promise<Result<void>>;
 }

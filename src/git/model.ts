@@ -42,9 +42,18 @@ export interface Repository {
   /** Subject, author name and committer time (ms) of a commit. */
   describeCommit(
     commit: ObjectId,
-  ): Promise<{ readonly subject: string; readonly author: string; readonly committedAt: number; readonly parents: readonly ObjectId[] }>;
+  ): Promise<{
+    readonly subject: string;
+    readonly author: string;
+    readonly committedAt: number;
+    readonly parents: readonly ObjectId[];
+  }>;
   /** A merge without a work tree; a conflict names its files. Identity and dates as Prow's checkout has them. */
-  tentativeMerge(base: ObjectId, baseRef: string, heads: readonly ObjectId[]): Promise<Result<{ commit: ObjectId; tree: ObjectId }>>;
+  tentativeMerge(
+    base: ObjectId,
+    baseRef: string,
+    heads: readonly ObjectId[],
+  ): Promise<Result<{ commit: ObjectId; tree: ObjectId }>>;
   /** A commit object with the given tree and parents, for landing a tested change. Moves no ref. */
   commitTree(input: {
     readonly tree: ObjectId;
@@ -99,7 +108,10 @@ export interface CheckedOut {
   readonly record: CloneRecord;
 }
 
-export type CheckoutFault = Fault & { readonly record: CloneRecord; readonly conflicts?: readonly string[] | undefined };
+export type CheckoutFault = Fault & {
+  readonly record: CloneRecord;
+  readonly conflicts?: readonly string[] | undefined;
+};
 
 export interface Git {
   /** Opens `<home>/git/<component>.git`, creating it (bare, hardened configuration) when absent. */

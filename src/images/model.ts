@@ -39,7 +39,11 @@ export interface BaseSource {
   /** Descriptor of what the reference means now (manifest or index). */
   resolve(reference: string): Promise<Result<Descriptor>>;
   /** Makes the manifest or index and, for the wanted platform, its config and layers present in the blob store. */
-  fetch(reference: string, root: Descriptor, platform: Platform): Promise<Result<{ manifest: Descriptor; bytes: Uint8Array }>>;
+  fetch(
+    reference: string,
+    root: Descriptor,
+    platform: Platform,
+  ): Promise<Result<{ manifest: Descriptor; bytes: Uint8Array }>>;
 }
 
 export interface Assembler {

@@ -9,7 +9,10 @@ export interface BlobStore {
   /** Size in bytes; `undefined` when absent. */
   sizeOf(digest: Digest): Promise<number | undefined>;
   /** The whole blob or the inclusive range; fault `not-found`. */
-  read(digest: Digest, range?: { readonly start: number; readonly end: number }): Promise<Result<ReadableStream<Uint8Array>>>;
+  read(
+    digest: Digest,
+    range?: { readonly start: number; readonly end: number },
+  ): Promise<Result<ReadableStream<Uint8Array>>>;
   readAll(digest: Digest, limit: number): Promise<Result<Uint8Array>>;
   /** Writes and answers the digest. With `expected`, a difference is fault `corrupt` and nothing stays. Full disk: `disk-full`. */
   write(

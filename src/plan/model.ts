@@ -162,16 +162,58 @@ export interface Skipped {
 
 /** What else follows. Every effect carries what its doer needs; nothing is looked up again by name. */
 export type Effect =
-  | { readonly kind: "status"; readonly sha: string; readonly context: string; readonly state: "pending" | "success" | "failure" | "error"; readonly description: string; readonly reason: string }
+  | {
+      readonly kind: "status";
+      readonly sha: string;
+      readonly context: string;
+      readonly state: "pending" | "success" | "failure" | "error";
+      readonly description: string;
+      readonly reason: string;
+    }
   | { readonly kind: "comment"; readonly change: number; readonly text: string; readonly reason: string }
   | { readonly kind: "abort"; readonly runId: string; readonly reason: string }
-  | { readonly kind: "canary"; readonly runId: string; readonly commit: string; readonly tag: string; readonly images: readonly string[]; readonly reason: string }
-  | { readonly kind: "release"; readonly version: string; readonly tagObject: string; readonly commit: string; readonly prerelease: boolean; readonly findings: readonly Finding[]; readonly unchecked: readonly Unchecked[]; readonly reason: string }
-  | { readonly kind: "quarantine"; readonly version: string; readonly tagObject: string; readonly commit: string; readonly findings: readonly Finding[]; readonly unchecked: readonly Unchecked[]; readonly reason: string }
-  | { readonly kind: "release-step"; readonly releaseId: string; readonly step: "verify" | "fail" | "close"; readonly runId: string | undefined; readonly reason: string }
+  | {
+      readonly kind: "canary";
+      readonly runId: string;
+      readonly commit: string;
+      readonly tag: string;
+      readonly images: readonly string[];
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "release";
+      readonly version: string;
+      readonly tagObject: string;
+      readonly commit: string;
+      readonly prerelease: boolean;
+      readonly findings: readonly Finding[];
+      readonly unchecked: readonly Unchecked[];
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "quarantine";
+      readonly version: string;
+      readonly tagObject: string;
+      readonly commit: string;
+      readonly findings: readonly Finding[];
+      readonly unchecked: readonly Unchecked[];
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "release-step";
+      readonly releaseId: string;
+      readonly step: "verify" | "fail" | "close";
+      readonly runId: string | undefined;
+      readonly reason: string;
+    }
   | { readonly kind: "merge"; readonly change: number; readonly reason: string }
   | { readonly kind: "freeze"; readonly branch: string; readonly reason: string }
-  | { readonly kind: "change"; readonly change: number; readonly state: "open" | "merged" | "closed"; readonly reason: string }
+  | {
+      readonly kind: "change";
+      readonly change: number;
+      readonly state: "open" | "merged" | "closed";
+      readonly reason: string;
+    }
   | { readonly kind: "alarm"; readonly what: string; readonly reason: string };
 
 export interface Plan {

@@ -56,7 +56,10 @@ export interface LogPiece {
 export interface ResultStore {
   /** `pr-logs/pull/org_repo/7/job/<build>` or `logs/<job>/<build>`. */
   pathOf(key: ResultKey): string;
-  begin(key: ResultKey, started: { at: number; refs: Refs; runId: string; finalSha?: string | undefined }): Promise<Result<void>>;
+  begin(
+    key: ResultKey,
+    started: { at: number; refs: Refs; runId: string; finalSha?: string | undefined },
+  ): Promise<Result<void>>;
   openLog(key: ResultKey, bound: number): Promise<Result<LogWriter>>;
   readLog(key: ResultKey, offset: number, limit: number): Promise<LogPiece | undefined>;
   /** A file of ours beside the job's: `clone-records.json`. */
@@ -74,11 +77,19 @@ export interface ResultStore {
   readTests(key: ResultKey): Promise<TestSummary>;
   finish(
     key: ResultKey,
-    finished: { at: number; passed: boolean; result: "SUCCESS" | "FAILURE" | "ABORTED"; revision: string; metadata?: Record<string, unknown> },
+    finished: {
+      at: number;
+      passed: boolean;
+      result: "SUCCESS" | "FAILURE" | "ABORTED";
+      revision: string;
+      metadata?: Record<string, unknown>;
+    },
   ): Promise<Result<void>>;
   listArtifacts(key: ResultKey): Promise<readonly Artifact[]>;
   /** For `/results/…`: a file by its path below the root, no link followed; `undefined` when absent. */
   open(path: string): Promise<{ readonly file: string; readonly size: number } | undefined>;
   /** Entries of a folder, for listing. */
-  list(path: string): Promise<readonly { readonly name: string; readonly directory: boolean; readonly size: number }[] | undefined>;
+  list(
+    path: string,
+  ): Promise<readonly { readonly name: string; readonly directory: boolean; readonly size: number }[] | undefined>;
 }
