@@ -1,7 +1,8 @@
 import { type Kysely, sql } from "kysely";
+import type { Database } from "../schema.ts";
 
 /** The first shape of the home. `serial` is the dialect's auto-incremented integer key. */
-export async function first(db: Kysely<unknown>, serial: "integer" | "bigserial"): Promise<void> {
+export async function first(db: Kysely<Database>, serial: "integer" | "bigserial"): Promise<void> {
   const statements = [
     `create table meta (key text primary key, value text not null)`,
     `create table components (name text primary key, repository text not null, default_branch text, state text not null,

@@ -1,0 +1,4 @@
+export { appendFeed, type FeedEntry, readFeed } from "./feed.ts";
+export { lockHome } from "./home-lock.ts";
+export type * from "./schema.ts";
+export { openStore, type Store, type Trx, tryOpenStore } from "./store.ts";
