@@ -1,4 +1,5 @@
 import { type Clock, type Fault, type Ids, isRetryable } from "../core/index.ts";
+import type { Selectable } from "kysely";
 import type { JournalRow, Store, Trx } from "../store/index.ts";
 import type { EffectHandler, Journal, JournalEntry } from "./model.ts";
 
@@ -79,7 +80,7 @@ export function createJournal(options: JournalOptions): Journal {
     }
   }
 
-  async function claim(row: JournalRow): Promise<boolean> {
+  async function claim(row: Selectable<JournalRow>): Promise<boolean> {
     const result = await store.db
       .updateTable("journal")
       .set({ lease_owner: owner, lease_until: clock.now() + leaseMs, fencing: row.fencing + 1 })
@@ -90,7 +91,7 @@ export function createJournal(options: JournalOptions): Journal {
     return result.numUpdatedRows === 1n;
   }
 
-  function begin(row: JournalRow, fencing: number): void {
+  function begin(row: Selectable<JournalRow>, fencing: number): void {
     busySubjects.add(row.subject);
     const work = perform(row, fencing)
       .catch(options.onBug)
@@ -102,7 +103,7 @@ export function createJournal(options: JournalOptions): Journal {
     underway.add(work);
   }
 
-  async function perform(row: JournalRow, fencing: number): Promise<void> {
+  async function perform(row: Selectable<JournalRow>, fencing: number): Promise<void> {
     const handler = handlers.get(row.kind);
     if (!handler) throw new Error(`no handler for journal entries of kind ${row.kind}`);
     const entry: JournalEntry = {
@@ -134,7 +135,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function recordFailure(
-    row: JournalRow,
+    row: Selectable<JournalRow>,
     fencing: number,
     handler: EffectHandler,
     entry: JournalEntry,
@@ -157,7 +158,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   async function record(
-    row: JournalRow,
+    row: Selectable<JournalRow>,
     fencing: number,
     state: "done" | "failed",
     message: string,

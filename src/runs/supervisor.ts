@@ -1,0 +1,402 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Fault, Result } from "../core/index.ts";
+import type { Executor, Mount, Outcome } from "../execute/index.ts";
+import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
+import type { Git, Repository } from "../git/index.ts";
+import type { Assembler } from "../images/index.ts";
+import { goPathOf, jobEnvironment } from "../jobs/index.ts";
+import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
+import { buildImages } from "./image-step.ts";
+import type { BuiltImage, Run, RunEnd } from "./model.ts";
+import type { Supervisor } from "./scheduler.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
+export type ReadReleaseConfiguration = (
+  files: { read(path: string): Promise<string | undefined>; list(prefix: string): Promise<readonly string[]> },
+  component: Component,
+) => Promise<Result<ReleaseConfiguration>>;
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly family: () => Family;
+  readonly git: Git;
+  /** Host folders with the objects that a checkout borrows: mounted read-only at the same path. */
+  readonly lentObjects: (repository: Repository) => readonly string[];
+  readonly executor: Executor;
+  readonly results: ResultStore;
+  readonly assembler: Assembler;
+  readonly readReleaseConfiguration: ReadReleaseConfiguration;
+  /** Folder for checkouts; tmpfs is welcome. */
+  readonly workRoot: string;
+  /** Folder of build caches, one below it for each tier but `release`. */
+  readonly cacheRoot: string;
+}
+
+const logBound = 64 * 1024 * 1024;
+const treeLimits = { files: 500_000, bytes: 8 * 1024 ** 3 };
+const artifactBounds = { files: 5_000, bytes: 1024 ** 3 };
+const executionLimits = {
+  logBytes: logBound,
+  diskBytes: 20 * 1024 ** 3,
+  processes: 4096,
+  memoryBytes: 12 * 1024 ** 3,
+};
+const insideGopath = "/home/prow/go";
+const insideArtifacts = "/logs/artifacts";
+
+/** Where an attempt stands while it is carried out: what its end will say. */
+interface Progress {
+  testedCommit: string | undefined;
+  testedTree: string | undefined;
+  images: readonly BuiltImage[];
+  exitCode: number | undefined;
+}
+
+/** A run ended early: its state and the sentence. */
+interface Stop {
+  readonly state: RunEnd["state"];
+  readonly description: string;
+  readonly notRunNeed?: string | undefined;
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const folderOf = (buildId: string) => join(options.workRoot, buildId);
+
+  async function run(
+    run: Run,
+    attempt: { readonly buildId: string; readonly startedAt: number },
+    signal: AbortSignal,
+  ): Promise<RunEnd> {
+    const key = resultKeyOf(run, attempt.buildId);
+    const progress: Progress = { testedCommit: undefined, testedTree: undefined, images: [], exitCode: undefined };
+    const begun = await options.results.begin(key, { at: attempt.startedAt, refs: run.refs, runId: run.id });
+    if (!begun.ok) return endOf({ state: "error", description: begun.error.message }, progress, undefined);
+    const log = await options.results.openLog(key, logBound);
+    if (!log.ok) return endOf({ state: "error", description: log.error.message }, progress, undefined);
+    const stop = await attemptRun({ run, attempt, key, log: log.value, signal, progress });
+    const end = await finish(run, key, log.value, stop, progress, attempt.buildId);
+    return end;
+  }
+
+  interface Scene {
+    readonly run: Run;
+    readonly attempt: { readonly buildId: string; readonly startedAt: number };
+    readonly key: ResultKey;
+    readonly log: LogWriter;
+    readonly signal: AbortSignal;
+    readonly progress: Progress;
+  }
+
+  async function attemptRun(scene: Scene): Promise<Stop> {
+    const { run, log, progress } = scene;
+    log.line(`fairlead: ${run.job.name}, attempt ${run.attempt + 1}, tier ${run.tier}: ${run.job.origin}`);
+    const component = options.family().components.find((candidate) => candidate.name === run.component);
+    if (!component) return { state: "error", description: `${run.component} is no component of the family any more` };
+    const isolation = await options.executor.isolation();
+    if (run.tier === "stranger" && !isolation.full) {
+      return notRun("full isolation", `strangers' changes need ${isolation.missing.join(", ")}`, "fairlead doctor");
+    }
+    const missing = await missingNeed(run.job.needs);
+    if (missing) return missing;
+    const repository = await options.git.open(run.component);
+    const folder = folderOf(scene.attempt.buildId);
+    const treeFolder = join(folder, "go", "src", goPathOf(run.refs));
+    await mkdir(join(treeFolder, ".."), { recursive: true });
+    await mkdir(join(folder, "artifacts"), { recursive: true });
+    const checkedOut = await options.git.checkout({
+      repository,
+      directory: treeFolder,
+      baseRef: run.refs.base_ref,
+      baseSha: run.refs.base_sha,
+      pulls: run.refs.pulls ?? [],
+      refs: run.refs,
+      limits: treeLimits,
+    });
+    const record = checkedOut.ok ? checkedOut.value.record : checkedOut.error.record;
+    const kept = await options.results.write(scene.key, "clone-records.json", JSON.stringify([record]));
+    if (!kept.ok) return { state: "error", description: kept.error.message };
+    if (!checkedOut.ok) return checkoutStop(checkedOut.error, log);
+    progress.testedCommit = checkedOut.value.finalSha;
+    progress.testedTree = checkedOut.value.tree;
+    log.line(`fairlead: checked out ${describeRefs(run)} as ${checkedOut.value.finalSha}`);
+    if (scene.signal.aborted) return aborted(scene.signal);
+    return await carryOutBody(scene, { component, repository, folder, treeFolder, commit: checkedOut.value.finalSha });
+  }
+
+  interface Place {
+    readonly component: Component;
+    readonly repository: Repository;
+    readonly folder: string;
+    readonly treeFolder: string;
+    readonly commit: string;
+  }
+
+  async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
+    const { run, log } = scene;
+    if (run.job.body.kind === "command") {
+      return await step(scene, place, "command", run.job.body.argv, run.job.timeoutMs);
+    }
+    // The merged commit lives in the checkout alone: files of a change are read there, by git, before any job code ran.
+    const configuration = await options.readReleaseConfiguration(
+      { read: (path) => readTree(place, run, path), list: (prefix) => listTree(place, run, prefix) },
+      place.component,
+    );
+    if (!configuration.ok) {
+      log.line(
+        `fairlead: ${configuration.error.message}${configuration.error.hint ? `; ${configuration.error.hint}` : ""}`,
+      );
+      return { state: "failure", description: configuration.error.message };
+    }
+    log.line(`fairlead: what to do was read from ${configuration.value.origin}`);
+    const missing = await missingNeed(configuration.value.needs);
+    if (missing) {
+      log.line(`fairlead: ${missing.description}`);
+      return missing;
+    }
+    const until = options.clock.now() + run.job.timeoutMs;
+    for (const name of run.job.body.steps) {
+      if (scene.signal.aborted) return aborted(scene.signal);
+      if (name === "images") {
+        const stop = await imageStep(scene, place, configuration.value);
+        if (stop) return stop;
+        continue;
+      }
+      const script = configuration.value[name];
+      if (script === undefined) continue;
+      if (name === "push") {
+        return {
+          state: "failure",
+          description:
+            "`push` scripts are not run by this version; describe the images in .fairlead.yaml and leave `push` out",
+        };
+      }
+      const stop = await step(scene, place, name, ["/bin/sh", "-ec", script], until - options.clock.now());
+      if (stop.state !== "success") return stop;
+    }
+    return { state: "success", description: "succeeded" };
+  }
+
+  async function step(
+    scene: Scene,
+    place: Place,
+    name: string,
+    argv: readonly string[],
+    timeoutMs: number,
+  ): Promise<Stop> {
+    const { run, log } = scene;
+    log.line(`fairlead: step ${name}: ${argv.at(-1) ?? ""}`);
+    const started = options.clock.now();
+    const caches = run.tier === "release" ? undefined : join(options.cacheRoot, run.tier);
+    if (caches) await mkdir(caches, { recursive: true });
+    const mounts: Mount[] = [
+      { host: join(place.folder, "go"), inside: insideGopath, writable: true },
+      { host: join(place.folder, "artifacts"), inside: insideArtifacts, writable: true },
+      ...options.lentObjects(place.repository).map((path) => ({ host: path, inside: path, writable: false })),
+      ...(caches ? [{ host: caches, inside: "/cache", writable: true }] : []),
+    ];
+    const facts = {
+      job: run.job,
+      runId: run.id,
+      buildId: scene.attempt.buildId,
+      refs: run.refs,
+      artifacts: insideArtifacts,
+      gopath: insideGopath,
+    };
+    const execution = await options.executor.start({
+      runId: run.id,
+      buildId: scene.attempt.buildId,
+      tier: run.tier,
+      argv,
+      cwd: `${insideGopath}/src/${goPathOf(run.refs)}`,
+      env: {
+        ...baseEnvironment(caches !== undefined),
+        ...jobEnvironment(facts),
+      },
+      mounts,
+      timeoutMs: Math.max(timeoutMs, 1),
+      graceMs: run.job.gracePeriodMs,
+      limits: executionLimits,
+      network: "egress",
+      onOutput: (chunk) => log.append(chunk),
+    });
+    if (!execution.ok) {
+      return execution.error.code === "missing-need"
+        ? notRun("isolation", execution.error.message, execution.error.hint ?? "fairlead doctor")
+        : { state: "error", description: execution.error.message };
+    }
+    const onAbort = () => execution.value.abort(String(scene.signal.reason));
+    if (scene.signal.aborted) onAbort();
+    scene.signal.addEventListener("abort", onAbort, { once: true });
+    const outcome = await execution.value.outcome;
+    scene.signal.removeEventListener("abort", onAbort);
+    for (const { target, allowed } of outcome.reached.slice(0, 50)) {
+      if (!allowed) log.line(`fairlead: ${target} was refused: runs reach no loopback, link-local or private address`);
+    }
+    scene.progress.exitCode = outcome.exitCode;
+    log.line(
+      `fairlead: step ${name} ${outcome.description} after ${((options.clock.now() - started) / 1000).toFixed(1)} s`,
+    );
+    return stopOf(name, outcome, scene.signal);
+  }
+
+  async function imageStep(scene: Scene, place: Place, configuration: ReleaseConfiguration): Promise<Stop | undefined> {
+    if (configuration.images.length === 0) return undefined;
+    const built = await buildImages({
+      run: scene.run,
+      component: place.component,
+      configuration,
+      context: place.treeFolder,
+      commit: scene.run.change === undefined ? scene.run.head : place.commit,
+      epoch: (await place.repository.describeCommit(scene.run.head)).committedAt,
+      assembler: options.assembler,
+      log: scene.log,
+    });
+    if (!built.ok) return { state: "failure", description: built.error.message };
+    scene.progress.images = built.value;
+    return undefined;
+  }
+
+  async function readTree(place: Place, run: Run, path: string): Promise<string | undefined> {
+    return await place.repository.readFile(await readable(place, run), path);
+  }
+
+  async function listTree(place: Place, run: Run, prefix: string): Promise<readonly string[]> {
+    return await place.repository.listFiles(await readable(place, run), prefix);
+  }
+
+  /**
+   * The commit whose files count. A merged commit is made again in the repository (the same id, as identity and dates are
+   * fixed), so that reading needs no git in a folder that a job could write.
+   */
+  async function readable(place: Place, run: Run): Promise<string> {
+    const pulls = run.refs.pulls ?? [];
+    if (pulls.length === 0) return run.refs.base_sha;
+    const merged = await place.repository.tentativeMerge(
+      run.refs.base_sha,
+      run.refs.base_ref,
+      pulls.map((pull) => pull.sha),
+    );
+    return merged.ok ? merged.value.commit : run.head;
+  }
+
+  async function missingNeed(needs: readonly string[]): Promise<Stop | undefined> {
+    if (needs.length === 0) return undefined;
+    const capabilities = await options.executor.capabilities();
+    for (const need of needs) {
+      const found = capabilities.find((capability) => capability.need === need);
+      if (found?.present) continue;
+      return notRun(need, found?.detail ?? "not on this machine", found?.mend ?? "fairlead doctor");
+    }
+    return undefined;
+  }
+
+  async function finish(
+    run: Run,
+    key: ResultKey,
+    log: LogWriter,
+    stop: Stop,
+    progress: Progress,
+    buildId: string,
+  ): Promise<RunEnd> {
+    const collected = await options.results.collect(key, join(folderOf(buildId), "artifacts"), artifactBounds);
+    const leftOut = collected.ok ? collected.value.leftOut : [collected.error.message];
+    for (const line of leftOut.slice(0, 20)) log.line(`fairlead: artifact left out: ${line}`);
+    const tests = await options.results.readTests(key);
+    log.line(`fairlead: ${stop.state}: ${stop.description}`);
+    const closed = await log.close();
+    const dropped = closed.dropped > 0 ? ` (${closed.dropped} bytes of log were dropped over the bound)` : "";
+    const passed = stop.state === "success";
+    const finished = await options.results.finish(key, {
+      at: options.clock.now(),
+      passed,
+      result: passed ? "SUCCESS" : stop.state === "aborted" ? "ABORTED" : "FAILURE",
+      revision: run.head,
+      metadata: { "tested-commit": progress.testedCommit ?? "", job: run.job.name, description: stop.description },
+    });
+    const known = tests.passed + tests.failed + tests.skipped > 0 || tests.problems.length > 0;
+    const said = { ...stop, description: `${stop.description}${dropped}` };
+    return endOf(
+      finished.ok ? said : { state: "error", description: finished.error.message },
+      progress,
+      known ? JSON.stringify(tests) : undefined,
+    );
+  }
+
+  return { run, tidy: (buildId) => removeTree(folderOf(buildId)) };
+}
+
+export function resultKeyOf(run: Run, buildId: string): ResultKey {
+  return {
+    type: run.type,
+    job: run.job.name,
+    buildId,
+    org: run.refs.org,
+    repo: run.refs.repo,
+    pull: run.change,
+  };
+}
+
+function endOf(stop: Stop, progress: Progress, tests: string | undefined): RunEnd {
+  return {
+    state: stop.state,
+    description: stop.description,
+    exitCode: progress.exitCode,
+    notRunNeed: stop.notRunNeed,
+    testedCommit: progress.testedCommit,
+    testedTree: progress.testedTree,
+    tests,
+    images: stop.state === "success" ? progress.images : [],
+  };
+}
+
+function notRun(need: string, detail: string, mend: string): Stop {
+  return { state: "error", description: `not run here: needs ${need} (${detail}); ${mend}`, notRunNeed: need };
+}
+
+function aborted(signal: AbortSignal): Stop {
+  return { state: "aborted", description: String(signal.reason) };
+}
+
+function checkoutStop(error: Fault & { readonly conflicts?: readonly string[] | undefined }, log: LogWriter): Stop {
+  log.line(`fairlead: ${error.message}`);
+  const conflicts = error.conflicts ?? [];
+  if (conflicts.length > 0) {
+    for (const path of conflicts.slice(0, 100)) log.line(`fairlead: conflict in ${path}`);
+    const named = conflicts.slice(0, 5).join(", ");
+    return {
+      state: "failure",
+      description: `conflicts with its base in ${named}${conflicts.length > 5 ? ` and ${conflicts.length - 5} more` : ""}`,
+    };
+  }
+  return { state: error.code === "limit" ? "failure" : "error", description: error.message };
+}
+
+function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
+  if (outcome.kind === "aborted")
+    return { state: "aborted", description: signal.aborted ? String(signal.reason) : outcome.description };
+  if (outcome.kind === "could-not-start") return { state: "error", description: outcome.description };
+  if (outcome.kind === "exited" && outcome.exitCode === 0) return { state: "success", description: "succeeded" };
+  return { state: "failure", description: `${name} ${outcome.description}` };
+}
+
+function describeRefs(run: Run): string {
+  const pulls = run.refs.pulls ?? [];
+  const base = `${run.refs.base_ref} at ${run.refs.base_sha.slice(0, 7)}`;
+  return pulls.length === 0
+    ? base
+    : `${base} merged with ${pulls.map((pull) => `#${pull.number} at ${pull.sha.slice(0, 7)}`).join(", ")}`;
+}
+
+function baseEnvironment(cached: boolean): Record<string, string> {
+  return {
+    PATH: "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/home/prow",
+    LANG: "C.UTF-8",
+    TMPDIR: "/tmp",
+    ...(cached
+      ? { GOCACHE: "/cache/go-build", GOMODCACHE: "/cache/go-mod" }
+      : { GOCACHE: "/tmp/go-build", GOMODCACHE: "/tmp/go-mod" }),
+  };
+}
