@@ -15,3 +15,4 @@ export { forOneLine, forTerminal } from "./foreign-text.ts";
 export { countingIds, type Ids, nextBuildId, systemIds } from "./ids.ts";
 export { compilePattern, type Pattern } from "./regex.ts";
 export { err, must, ok, type Result } from "./result.ts";
+export { createSerial } from "./serial.ts";

@@ -2,13 +2,13 @@ import type { Millis, Result } from "../core/index.ts";
 import type { Trx } from "../store/index.ts";
 
 /** One thing to be done outside the database, written down before it is done. */
-export interface JournalEntry {
+export interface JournalEntry<Body = unknown> {
   readonly id: string;
   /** `publish-canary`, `tag-image`, … */
   readonly kind: string;
   /** What it is about: a release id, `component#7`. */
   readonly subject: string;
-  readonly body: unknown;
+  readonly body: Body;
   readonly tries: number;
   readonly writtenAt: Millis;
 }
@@ -18,13 +18,13 @@ export interface JournalEntry {
  * what to record: queries that run in the transaction which marks the entry done. A retryable fault is tried again later
  * for as long as it takes; any other ends the entry through `onFailure`.
  */
-export interface EffectHandler {
+export interface EffectHandler<Body = unknown> {
   readonly kind: string;
-  perform(entry: JournalEntry): Promise<Result<(trx: Trx) => Promise<void>>>;
+  perform(entry: JournalEntry<Body>): Promise<Result<(trx: Trx) => Promise<void>>>;
   /** Recorded when the effect failed for good. */
-  onFailure(entry: JournalEntry, message: string, trx: Trx): Promise<void>;
+  onFailure(entry: JournalEntry<Body>, message: string, trx: Trx): Promise<void>;
   /** Recorded when the effect will be tried again: so that people see why it waits. */
-  onRetry?(entry: JournalEntry, message: string, trx: Trx): Promise<void>;
+  onRetry?(entry: JournalEntry<Body>, message: string, trx: Trx): Promise<void>;
 }
 
 export interface Journal {

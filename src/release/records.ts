@@ -1,0 +1,156 @@
+import type { Selectable } from "kysely";
+import { hashOf } from "../core/index.ts";
+import type { ReleaseState } from "../family/index.ts";
+import type { Finding, Unchecked } from "../policy/index.ts";
+import {
+  appendFeed,
+  type BuiltImageRow,
+  type PublicationRow,
+  type ReleaseRow,
+  type Store,
+  type Trx,
+} from "../store/index.ts";
+import { mayFollow, publicStates } from "./states.ts";
+
+export type StoredRelease = Selectable<ReleaseRow>;
+export type StoredPublication = Selectable<PublicationRow>;
+
+export interface NewRelease {
+  readonly component: string;
+  readonly version: string;
+  readonly tagObject: string;
+  readonly commit: string;
+  readonly state: "building" | "quarantined";
+  readonly prerelease: boolean;
+  readonly findings: readonly Finding[];
+  readonly unchecked: readonly Unchecked[];
+  readonly configHash: string;
+  readonly reason: string;
+  readonly requestedBy: string;
+  readonly runId: string | undefined;
+  readonly at: number;
+}
+
+/** Answers its id: `component@v1.0.0`, with `~2` and so on where the tag was closed or failed before and came again. */
+export async function insertRelease(store: Store, trx: Trx, release: NewRelease): Promise<string> {
+  const base = `${release.component}@${release.version}`;
+  const earlier = await trx
+    .selectFrom("releases")
+    .select((eb) => eb.fn.countAll<number>().as("n"))
+    .where("component", "=", release.component)
+    .where("version", "=", release.version)
+    .executeTakeFirstOrThrow();
+  const count = Number(earlier.n);
+  const id = count === 0 ? base : `${base}~${count + 1}`;
+  await trx
+    .insertInto("releases")
+    .values({
+      id,
+      component: release.component,
+      version: release.version,
+      tag_object: release.tagObject,
+      commit_id: release.commit,
+      tree: null,
+      state: release.state,
+      prerelease: release.prerelease ? 1 : 0,
+      findings: JSON.stringify(release.findings),
+      unchecked: JSON.stringify(release.unchecked),
+      findings_hash: hashOf(release.findings),
+      config_hash: release.configHash,
+      reason: release.reason,
+      requested_by: release.requestedBy,
+      run_id: release.runId ?? null,
+      approved_by: null,
+      approved_reason: null,
+      requested_at: release.at,
+      quarantined_at: release.state === "quarantined" ? release.at : null,
+      building_at: release.state === "building" ? release.at : null,
+      verifying_at: null,
+      publishing_at: null,
+      published_at: null,
+      ended_at: null,
+    })
+    .execute();
+  await feedRelease(store, trx, release.component, id, release.state, release.at);
+  return id;
+}
+
+export async function findRelease(store: Store, id: string): Promise<StoredRelease | undefined> {
+  return await store.db.selectFrom("releases").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+export async function releasesOf(store: Store, component: string): Promise<readonly StoredRelease[]> {
+  return await store.db
+    .selectFrom("releases")
+    .selectAll()
+    .where("component", "=", component)
+    .orderBy("requested_at", "desc")
+    .execute();
+}
+
+/** Tags of the component under which bytes are or may be public. */
+export async function publicTags(store: Store, component: string): Promise<ReadonlySet<string>> {
+  const rows = await store.db
+    .selectFrom("releases")
+    .select("version")
+    .where("component", "=", component)
+    .where("state", "in", [...publicStates])
+    .execute();
+  return new Set(rows.map((row) => row.version));
+}
+
+const timeColumn = {
+  building: "building_at",
+  verifying: "verifying_at",
+  publishing: "publishing_at",
+  published: "published_at",
+  failed: "ended_at",
+  closed: "ended_at",
+} as const;
+
+/** Moves a release on if it still stands at one of the states from which `to` may follow; false when it does not. */
+export async function advance(
+  store: Store,
+  trx: Trx,
+  id: string,
+  to: keyof typeof timeColumn,
+  reason: string,
+  at: number,
+): Promise<boolean> {
+  const row = await trx.selectFrom("releases").select(["state", "component"]).where("id", "=", id).executeTakeFirst();
+  if (!row || !mayFollow(row.state, to)) return false;
+  const moved = await trx
+    .updateTable("releases")
+    .set({ state: to, reason, [timeColumn[to]]: at })
+    .where("id", "=", id)
+    .where("state", "=", row.state)
+    .executeTakeFirst();
+  if (moved.numUpdatedRows !== 1n) return false;
+  await feedRelease(store, trx, row.component, id, to, at);
+  return true;
+}
+
+async function feedRelease(
+  store: Store,
+  trx: Trx,
+  component: string,
+  id: string,
+  state: ReleaseState,
+  at: number,
+): Promise<void> {
+  await appendFeed(store, trx, [{ at, topic: "release", component, subject: id, state }]);
+}
+
+export async function builtImages(store: Store, runId: string): Promise<readonly Selectable<BuiltImageRow>[]> {
+  return await store.db.selectFrom("built_images").selectAll().where("run_id", "=", runId).orderBy("name").execute();
+}
+
+export async function publicationsOf(db: Store["db"], releaseId: string): Promise<readonly StoredPublication[]> {
+  return await db
+    .selectFrom("publications")
+    .selectAll()
+    .where("release_id", "=", releaseId)
+    .orderBy("registry")
+    .orderBy("image")
+    .execute();
+}
