@@ -1,0 +1,163 @@
+import type { Component, Family } from "../family/index.ts";
+import { canaryTagOf } from "../family/index.ts";
+import type { Git, RefValue, Repository } from "../git/index.ts";
+import type { Job } from "../jobs/index.ts";
+import type { Facts, FamilyEvent, RunEvent, TagEvent } from "../plan/index.ts";
+import { currentCanary, releasesOf } from "../release/index.ts";
+import { findRun, runOf } from "../runs/index.ts";
+import type { Store } from "../store/index.ts";
+import { changeFactsOf, findChange, openChanges, type StoredEvent } from "./records.ts";
+
+export interface FactSources {
+  readonly store: Store;
+  readonly git: Git;
+  readonly family: () => Family;
+  /** Jobs of the component, generated with its default branch known. */
+  readonly jobsOf: (component: string, defaultBranch: string) => readonly Job[];
+}
+
+/** The event with what its stored form leaves out; `undefined` when what it was about is gone. */
+export async function completeEvent(sources: FactSources, stored: StoredEvent): Promise<FamilyEvent | undefined> {
+  if (stored.kind === "change") {
+    const row = await findChange(sources.store, stored.component, stored.number);
+    if (!row) return undefined;
+    const files: string[] = JSON.parse(row.files);
+    const { number: _, ...rest } = stored;
+    return { ...rest, change: changeFactsOf(row), files };
+  }
+  if (stored.kind === "run") return await completeRunEvent(sources, stored.runId);
+  return stored;
+}
+
+async function completeRunEvent(sources: FactSources, runId: string): Promise<RunEvent | undefined> {
+  const row = await findRun(sources.store, runId);
+  if (!row || row.state === "triggered" || row.state === "pending") return undefined;
+  const run = runOf(row);
+  const images = await sources.store.db.selectFrom("built_images").select("name").where("run_id", "=", runId).execute();
+  return {
+    kind: "run",
+    component: run.component,
+    at: row.finished_at ?? row.created_at,
+    actor: undefined,
+    run: {
+      id: run.id,
+      job: run.job.name,
+      type: run.type,
+      state: row.state,
+      description: row.description,
+      refs: run.refs,
+      ref: run.ref,
+      commit: run.head,
+      tier: run.tier,
+      releaseId: run.releaseId,
+      images: images.map((image) => image.name),
+    },
+  };
+}
+
+/** Everything a decision about the event may look at. Only reads; git objects and rows. */
+export async function gatherFacts(sources: FactSources, event: FamilyEvent): Promise<Facts> {
+  const family = sources.family();
+  const name = event.component ?? "";
+  const component = family.components.find((candidate) => candidate.name === name);
+  const repository = await sources.git.open(name);
+  const refs = await repository.refs();
+  const defaultBranch = component?.defaultBranch ?? (await repository.defaultBranch()) ?? "main";
+  const tags = refs
+    .filter((ref) => ref.name.startsWith("refs/tags/"))
+    .map((ref) => ({ name: ref.name.slice("refs/tags/".length), object: ref.object, commit: ref.commit }));
+  const branches = refs
+    .filter((ref) => ref.name.startsWith("refs/heads/"))
+    .map((ref) => ref.name.slice("refs/heads/".length));
+  const tagged = event.kind === "tag" ? await taggedCommit(repository, refs, event) : undefined;
+  return {
+    family,
+    component,
+    defaultBranch,
+    jobs: sources.jobsOf(name, defaultBranch),
+    liveRuns: await liveRuns(sources.store, name),
+    openChanges: (await openChanges(sources.store, name)).map(changeFactsOf),
+    releases: (await releasesOf(sources.store, name)).map((row) => ({
+      id: row.id,
+      version: row.version,
+      tagObject: row.tag_object,
+      commit: row.commit_id,
+      state: row.state,
+    })),
+    tags: event.kind === "tag" ? withEventTag(tags, event, tagged) : tags,
+    branches,
+    containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
+    checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
+    canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,
+  };
+}
+
+/** A tag that is only thought of, for a dry run, is read from the event. */
+async function taggedCommit(
+  repository: Repository,
+  refs: readonly RefValue[],
+  event: TagEvent,
+): Promise<string | undefined> {
+  const present = refs.find((ref) => ref.name === event.ref && ref.object === event.after);
+  return present ? present.commit : await repository.commitOf(event.after);
+}
+
+function withEventTag(tags: Facts["tags"], event: TagEvent, commit: string | undefined): Facts["tags"] {
+  const name = event.ref.slice("refs/tags/".length);
+  if (/^0+$/.test(event.after)) return tags;
+  return [...tags.filter((tag) => tag.name !== name), { name, object: event.after, commit }];
+}
+
+async function liveRuns(store: Store, component: string): Promise<Facts["liveRuns"]> {
+  const rows = await store.db
+    .selectFrom("runs")
+    .select(["id", "job", "type", "change_number", "head"])
+    .where("component", "=", component)
+    .where("state", "in", ["triggered", "pending"])
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    job: row.job,
+    type: row.type,
+    change: row.change_number ?? undefined,
+    head: row.head,
+  }));
+}
+
+/** The newest run of each context on exactly this commit; runs of changes test something else, the merged commit. */
+export async function checksOn(store: Store, component: string, commit: string): Promise<Facts["checks"]> {
+  const rows = await store.db
+    .selectFrom("runs")
+    .select(["context", "state", "description"])
+    .where("component", "=", component)
+    .where("head", "=", commit)
+    .where("change_number", "is", null)
+    .where("tier", "=", "branch")
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .execute();
+  const newest = new Map<string, Facts["checks"][number]>();
+  for (const row of rows) if (!newest.has(row.context)) newest.set(row.context, row);
+  return [...newest.values()];
+}
+
+async function canaryFacts(
+  sources: FactSources,
+  repository: Repository,
+  event: RunEvent,
+  defaultBranch: string,
+): Promise<Facts["canary"]> {
+  if (!event.run.ref.startsWith("refs/heads/")) return undefined;
+  const tag = canaryTagOf(event.run.ref.slice("refs/heads/".length), defaultBranch);
+  if (tag === undefined) return undefined;
+  const commit = await currentCanary(sources.store, event.component, tag);
+  if (commit === undefined) return undefined;
+  const newer = commit !== event.run.commit && (await repository.isAncestor(event.run.commit, commit));
+  return { commit, newerThanThisRun: newer };
+}
+
+/** Maintainers of a component, for sentences that say who may act. */
+export function maintainersOf(component: Component | undefined): string {
+  const names = component?.maintainers ?? [];
+  return names.length === 0 ? "an administrator" : `${names.join(", ")} or an administrator`;
+}
