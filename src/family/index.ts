@@ -14,3 +14,16 @@ export type {
 } from "./model.ts";
 export type { Platform } from "./platform.ts";
 export type { ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "./release-configuration.ts";
+export { mayMaintain, roleAtLeast, tierOfChange } from "./roles.ts";
+export {
+  canaryTagOf,
+  compareVersions,
+  isProtectedBranch,
+  lineOf,
+  lineOfBranch,
+  looksLikeVersion,
+  maintenanceBranchOf,
+  parseVersionTag,
+  sortedVersions,
+  type Version,
+} from "./versions.ts";

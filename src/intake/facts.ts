@@ -111,7 +111,7 @@ function withEventTag(tags: Facts["tags"], event: TagEvent, commit: string | und
 async function liveRuns(store: Store, component: string): Promise<Facts["liveRuns"]> {
   const rows = await store.db
     .selectFrom("runs")
-    .select(["id", "job", "type", "change_number", "head"])
+    .select(["id", "job", "type", "change_number", "head", "release_id"])
     .where("component", "=", component)
     .where("state", "in", ["triggered", "pending"])
     .execute();
@@ -121,6 +121,7 @@ async function liveRuns(store: Store, component: string): Promise<Facts["liveRun
     type: row.type,
     change: row.change_number ?? undefined,
     head: row.head,
+    releaseId: row.release_id ?? undefined,
   }));
 }
 

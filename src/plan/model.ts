@@ -103,6 +103,7 @@ export interface LiveRun {
   readonly type: JobType;
   readonly change: number | undefined;
   readonly head: string;
+  readonly releaseId: string | undefined;
 }
 
 export interface TagFacts {

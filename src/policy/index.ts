@@ -1,1 +1,3 @@
-export type { Finding, Unchecked, Verdict } from "./model.ts";
+export type { Finding, PreflightFacts, Rule, Unchecked, Verdict } from "./model.ts";
+export { type Preflight, preflight } from "./preflight.ts";
+export { rules } from "./rules.ts";

@@ -1,0 +1,91 @@
+import type { RunState } from "../family/index.ts";
+import { contextRequired, type Job } from "../jobs/index.ts";
+import { chooseForChange } from "./selection.ts";
+
+export interface GateFacts {
+  readonly jobs: readonly Job[];
+  readonly base: string;
+  readonly head: string;
+  /** Where the base branch is now. */
+  readonly baseSha: string;
+  readonly files: readonly string[];
+  /** The newest run of each context on this head. */
+  readonly runs: readonly {
+    readonly context: string;
+    readonly state: RunState;
+    readonly description: string;
+    readonly baseSha: string;
+    readonly notRunNeed: string | undefined;
+  }[];
+  /** Files in conflict with the base as it is now. */
+  readonly conflicts: readonly string[];
+}
+
+export interface GateAnswer {
+  readonly allowed: boolean;
+  readonly required: readonly string[];
+  readonly missing: readonly { readonly context: string; readonly why: string }[];
+  /** The checks ran merged with an older base: they are to be run again. */
+  readonly stale: boolean;
+  readonly conflicts: readonly string[];
+  /** Files of the change that say how it is tested: it needs a maintainer's eye. */
+  readonly ownTests: readonly string[];
+  /** One sentence. */
+  readonly reason: string;
+}
+
+/**
+ * May this change be merged? Failures block merging (KEP). Reads our own record of runs, for exactly this head merged
+ * with exactly this base.
+ */
+export function gate(facts: GateFacts): GateAnswer {
+  const required = requiredContexts(facts.jobs, facts.base, facts.files);
+  const missing: { context: string; why: string }[] = [];
+  let stale = false;
+  for (const context of required) {
+    const run = facts.runs.find((candidate) => candidate.context === context);
+    if (!run) missing.push({ context, why: "has not run" });
+    else if (run.notRunNeed !== undefined) missing.push({ context, why: run.description });
+    else if (run.state === "triggered" || run.state === "pending") missing.push({ context, why: "still runs" });
+    else if (run.state !== "success") missing.push({ context, why: `${run.state}: ${run.description}` });
+    else if (run.baseSha !== facts.baseSha) {
+      stale = true;
+      missing.push({
+        context,
+        why: `was tested merged with ${run.baseSha.slice(0, 7)}, and ${facts.base} is at ${facts.baseSha.slice(0, 7)} now`,
+      });
+    }
+  }
+  const allowed = missing.length === 0 && facts.conflicts.length === 0;
+  return {
+    allowed,
+    required,
+    missing,
+    stale,
+    conflicts: facts.conflicts,
+    ownTests: facts.files.filter(saysHowItIsTested),
+    reason: reasonOf(allowed, required, missing, facts.conflicts),
+  };
+}
+
+/** Contexts that a merge of such a change waits for. */
+export function requiredContexts(jobs: readonly Job[], base: string, files: readonly string[]): readonly string[] {
+  return jobs.filter((job) => contextRequired(job) && chooseForChange(job, base, files).run).map((job) => job.context);
+}
+
+function reasonOf(
+  allowed: boolean,
+  required: readonly string[],
+  missing: readonly { readonly context: string; readonly why: string }[],
+  conflicts: readonly string[],
+): string {
+  if (conflicts.length > 0) return `conflicts with its base in ${conflicts.slice(0, 5).join(", ")}`;
+  const first = missing[0];
+  if (first) return `${first.context} ${first.why}${missing.length > 1 ? `, and ${missing.length - 1} more` : ""}`;
+  if (!allowed) return "not allowed";
+  return required.length === 0 ? "no check is required" : `all ${required.length} required checks are green`;
+}
+
+function saysHowItIsTested(path: string): boolean {
+  return /^(\.prow\.sh|\.prow\.yaml|\.prow\/.*|\.fairlead\.yaml|Makefile|release-tools\/.*)$/.test(path);
+}

@@ -1,0 +1,180 @@
+import { mayMaintain, parseVersionTag } from "../family/index.ts";
+import { branchMatches, contextRequired, type Job } from "../jobs/index.ts";
+import { type Preflight, type PreflightFacts, preflight } from "../policy/index.ts";
+import type { Effect, Facts, KnownRelease, Plan, PlannedRun, TagEvent } from "./model.ts";
+import { branchReason, isAbsent, refsOf, select } from "./selection.ts";
+
+const publicStates = ["publishing", "published", "withdrawn"];
+const openStates = ["requested", "quarantined", "building", "verifying", "failed"];
+
+/** The tag starts the release (KEP), if preflight lets it; else it is quarantined and nothing is built. */
+export function planTag(event: TagEvent, facts: Facts): Plan {
+  const tag = event.ref.replace(/^refs\/tags\//, "");
+  const earlier = facts.releases.filter((release) => release.version === tag);
+  if (isAbsent(event.after)) return gone(event, facts, tag, earlier);
+  const published = earlier.find((release) => publicStates.includes(release.state));
+  if (published && published.tagObject !== event.after) return movedAfterPublication(event, facts, tag, published);
+  if (published) return nothing(event, facts, `${tag} is released already`);
+  const closing = earlier
+    .filter((release) => openStates.includes(release.state) && release.tagObject !== event.after)
+    .map((release): Effect => step(release, "close", `its tag was replaced by ${event.after.slice(0, 7)}`));
+  const checked = preflight(preflightFacts(event, facts, tag), severities(facts));
+  const commit = commitOf(facts, tag, event);
+  if (checked.verdict === "refuse") return quarantine(event, facts, tag, commit, checked, closing);
+  return release(event, facts, tag, commit, checked, closing);
+}
+
+function release(
+  event: TagEvent,
+  facts: Facts,
+  tag: string,
+  commit: string,
+  checked: Preflight,
+  closing: readonly Effect[],
+): Plan {
+  const { runs, skipped } = releaseRuns(facts, tag, commit);
+  const version = parseVersionTag(tag);
+  const effect: Effect = {
+    kind: "release",
+    version: tag,
+    tagObject: event.after,
+    commit,
+    prerelease: version.ok && version.value.prerelease !== undefined,
+    findings: checked.findings,
+    unchecked: checked.unchecked,
+    reason: `preflight passed${checked.verdict === "warn" ? " with warnings" : ""}: building ${commit.slice(0, 7)}`,
+  };
+  return { event, runs, skipped, effects: [...closing, effect] };
+}
+
+/** The runs that build a release: used for a tag that passed, and for one that was approved. */
+export function releaseRuns(
+  facts: Facts,
+  tag: string,
+  commit: string,
+): { runs: readonly PlannedRun[]; skipped: Plan["skipped"] } {
+  return select(facts, (job) => chooseForTag(job, tag), {
+    refs: refsOf(facts, tag, commit),
+    ref: `refs/tags/${tag}`,
+    change: undefined,
+    tier: "release",
+  });
+}
+
+/** Prow 2.5: tags are matched by the same patterns as branches; a tag push has no changed paths, so matchers never run. */
+function chooseForTag(job: Job, tag: string) {
+  if (job.type !== "postsubmit") return { run: false, reason: `${job.type} jobs do not run on tags` };
+  const branches = branchMatches(job, tag);
+  if (!branches.ok) return { run: false, reason: branches.error.message };
+  if (!branches.value) return { run: false, reason: branchReason(job, tag) };
+  if (job.runIfChanged !== undefined || job.skipIfOnlyChanged !== undefined) {
+    return { run: false, reason: "a tag push has no changed paths" };
+  }
+  if (job.alwaysRun === false) return { run: false, reason: "always_run is false" };
+  return { run: true, reason: `the tag ${tag} passed preflight` };
+}
+
+function quarantine(
+  event: TagEvent,
+  facts: Facts,
+  tag: string,
+  commit: string,
+  checked: Preflight,
+  closing: readonly Effect[],
+): Plan {
+  const refusals = checked.findings.filter((finding) => finding.severity === "refuse");
+  const first = refusals[0]?.message ?? "preflight refused it";
+  const reason = refusals.length > 1 ? `${first}, and ${refusals.length - 1} more` : first;
+  const effect: Effect = {
+    kind: "quarantine",
+    version: tag,
+    tagObject: event.after,
+    commit,
+    findings: checked.findings,
+    unchecked: checked.unchecked,
+    reason,
+  };
+  return {
+    event,
+    runs: [],
+    skipped: facts.jobs.map((job) => ({ job: job.name, reason: `${tag} is quarantined: ${first}` })),
+    effects: [...closing, effect],
+  };
+}
+
+function gone(event: TagEvent, facts: Facts, tag: string, earlier: readonly KnownRelease[]): Plan {
+  const plan = nothing(event, facts, `${tag} was deleted`);
+  const effects = earlier.flatMap((release): readonly Effect[] => {
+    if (publicStates.includes(release.state)) {
+      const reason = `the tag ${tag} was deleted after it was published; the images and the record stay`;
+      return [{ kind: "alarm", what: release.id, reason }];
+    }
+    if (!openStates.includes(release.state)) return [];
+    return [step(release, "close", "its tag was deleted before anything was published"), ...abortBuild(facts, release)];
+  });
+  return { ...plan, effects };
+}
+
+function movedAfterPublication(event: TagEvent, facts: Facts, tag: string, published: KnownRelease): Plan {
+  const reason = `the tag ${tag} moved after it was published from ${published.commit.slice(0, 7)}; the images stay as they are`;
+  return { ...nothing(event, facts, reason), effects: [{ kind: "alarm", what: published.id, reason }] };
+}
+
+function abortBuild(facts: Facts, release: KnownRelease): readonly Effect[] {
+  return facts.liveRuns
+    .filter((run) => run.type === "postsubmit" && run.head === release.commit && run.releaseId === release.id)
+    .map((run) => ({ kind: "abort", runId: run.id, reason: `the tag ${release.version} is gone` }));
+}
+
+function step(release: KnownRelease, what: "close", reason: string): Effect {
+  return { kind: "release-step", releaseId: release.id, step: what, runId: undefined, reason };
+}
+
+function nothing(event: TagEvent, facts: Facts, reason: string): Plan {
+  return { event, runs: [], skipped: facts.jobs.map((job) => ({ job: job.name, reason })), effects: [] };
+}
+
+function commitOf(facts: Facts, tag: string, event: TagEvent): string {
+  return facts.tags.find((candidate) => candidate.name === tag)?.commit ?? event.after;
+}
+
+function severities(facts: Facts) {
+  const { policy } = facts.family;
+  return { ...policy.all, ...policy.byComponent[facts.component?.name ?? ""] };
+}
+
+function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFacts {
+  const component = facts.component;
+  const commit = facts.tags.find((candidate) => candidate.name === tag)?.commit;
+  const branch =
+    facts.containing.find((each) => each.branch === facts.defaultBranch)?.branch ?? facts.containing[0]?.branch;
+  return {
+    component: component?.name ?? event.component,
+    kind: component?.kind ?? "versioned",
+    maintainers: component?.maintainers ?? [],
+    tag,
+    tagObject: event.after,
+    commit,
+    defaultBranch: facts.defaultBranch,
+    branches: facts.branches,
+    containing: facts.containing,
+    tags: facts.tags.filter((candidate) => candidate.name !== tag),
+    releases: facts.releases,
+    requiredContexts: branch === undefined ? [] : requiredOn(facts.jobs, branch),
+    checks: facts.checks,
+    actor:
+      event.actor && component
+        ? { user: event.actor.user, mayMaintain: mayMaintain(event.actor, component) }
+        : undefined,
+  };
+}
+
+/** Contexts of postsubmits that must be green on a commit of the branch before it is released. */
+function requiredOn(jobs: readonly Job[], branch: string): readonly string[] {
+  return jobs.flatMap((job) => {
+    if (job.type !== "postsubmit" || !contextRequired(job) || job.alwaysRun === false) return [];
+    if (job.runIfChanged !== undefined || job.skipIfOnlyChanged !== undefined) return [];
+    const matched = branchMatches(job, branch);
+    return matched.ok && matched.value ? [job.context] : [];
+  });
+}
