@@ -1,1 +1,3 @@
+export { createGit, type GitOptions } from "./git.ts";
 export type * from "./model.ts";
+export { gitEnvironment } from "./run-git.ts";

@@ -40,9 +40,7 @@ export interface Repository {
   /** How many commits `to` has that `from` has not. */
   countBetween(from: ObjectId, to: ObjectId): Promise<number>;
   /** Subject, author name and committer time (ms) of a commit. */
-  describeCommit(
-    commit: ObjectId,
-  ): Promise<{
+  describeCommit(commit: ObjectId): Promise<{
     readonly subject: string;
     readonly author: string;
     readonly committedAt: number;
