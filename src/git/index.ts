@@ -1,3 +1,3 @@
 export { createGit, type GitOptions } from "./git.ts";
 export type * from "./model.ts";
-export { gitEnvironment } from "./run-git.ts";
+export { gitEnvironment, spawnGit } from "./run-git.ts";

@@ -1,0 +1,2 @@
+export { createGitDoor, type GitDoorOptions } from "./door.ts";
+export { createLocalForge } from "./forge.ts";
