@@ -1,0 +1,89 @@
+import type { ExecutionSpec } from "../model.ts";
+
+/** What the machine contributes to a cage; found once at start. */
+export interface CageParts {
+  /** System folders that are links on the host (`/bin` -> `usr/bin`) and those that are folders of their own. */
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  readonly folders: readonly string[];
+  /** Files and folders of /etc that hold no secret and that programs look for. */
+  readonly etc: readonly string[];
+  /** Folders and writable files of /proc that are the whole machine's: to a server run as root they obey the job. */
+  readonly proc: readonly string[];
+  /** Generated files: path on the host -> path inside. */
+  readonly generated: readonly { readonly host: string; readonly inside: string }[];
+}
+
+/** Below it, inside: the forwarder and the socket to the egress proxy. */
+export const doorFolder = "/run/fairlead";
+export const egressPort = 3128;
+const home = "/home/prow";
+const tmpfsBytes = 2 * 1024 ** 3;
+
+/**
+ * Arguments of bubblewrap for one execution, to be read by it from a descriptor, so that no value of a job's environment
+ * stands on a command line of the host or works on bubblewrap itself. Design 10: a user namespace with uid 1000 and no
+ * capability over a root assembled on tmpfs; binding the host's root was broken out of.
+ */
+export function cageArguments(
+  spec: ExecutionSpec,
+  parts: CageParts,
+  door: { readonly socketFolder: string; readonly forwarder: string } | undefined,
+): readonly string[] {
+  const bind = spec.mounts.flatMap((mount) => [mount.writable ? "--bind" : "--ro-bind", mount.host, mount.inside]);
+  const proxy = `http://127.0.0.1:${egressPort}`;
+  const env: Readonly<Record<string, string>> = door
+    ? {
+        http_proxy: proxy,
+        https_proxy: proxy,
+        HTTP_PROXY: proxy,
+        HTTPS_PROXY: proxy,
+        no_proxy: "localhost,127.0.0.1,::1",
+        NO_PROXY: "localhost,127.0.0.1,::1",
+        ...spec.env,
+      }
+    : spec.env;
+  return [
+    "--unshare-user",
+    "--uid",
+    "1000",
+    "--gid",
+    "1000",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-net",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--hostname",
+    "fairlead",
+    "--cap-drop",
+    "ALL",
+    "--new-session",
+    "--die-with-parent",
+    "--clearenv",
+    ...parts.folders.flatMap((path) => ["--ro-bind", path, path]),
+    ...parts.links.flatMap(({ path, target }) => ["--symlink", target, path]),
+    ...parts.etc.flatMap((path) => ["--ro-bind", path, path]),
+    ...parts.generated.flatMap(({ host, inside }) => ["--ro-bind", host, inside]),
+    "--proc",
+    "/proc",
+    ...parts.proc.flatMap((path) => ["--ro-bind", path, path]),
+    "--dev",
+    "/dev",
+    ...["/dev/shm", "/tmp", "/var/tmp", home].flatMap((path) => ["--size", String(tmpfsBytes), "--tmpfs", path]),
+    ...(door
+      ? ["--ro-bind", door.socketFolder, doorFolder, "--ro-bind", door.forwarder, `${doorFolder}-forwarder.pl`]
+      : []),
+    ...bind,
+    ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
+    "--chdir",
+    spec.cwd,
+    "--remount-ro",
+    "/",
+  ];
+}
+
+/** The job's own argument vector, behind the forwarder where there is a way out. */
+export function cagedCommand(spec: ExecutionSpec, egress: boolean): readonly string[] {
+  if (!egress) return spec.argv;
+  return ["/usr/bin/perl", `${doorFolder}-forwarder.pl`, String(egressPort), `${doorFolder}/egress.sock`, ...spec.argv];
+}

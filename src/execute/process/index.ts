@@ -1,0 +1,2 @@
+export { isPublicAddress } from "./addresses.ts";
+export { createProcessExecutor, type ProcessExecutorOptions } from "./process-executor.ts";
