@@ -1,0 +1,104 @@
+import { err, fault, ok, type Result } from "../core/index.ts";
+import type { Component, Platform, ReleaseConfiguration, ReleaseImage } from "../family/index.ts";
+import { needsOf } from "./needs.ts";
+
+/** Files of a revision, read from git objects. */
+export interface RevisionFiles {
+  read(path: string): Promise<string | undefined>;
+  list(prefix: string): Promise<readonly string[]>;
+}
+
+export interface ConventionFacts {
+  /** Is there a cluster that `.prow.sh` of a kubernetes-csi component could test in? */
+  readonly cluster: boolean;
+  readonly here: Platform;
+}
+
+/**
+ * What to do in a repository without `.fairlead.yaml`. Prow: `.prow.sh` is handed control. A kubernetes-csi component
+ * whose tests in clusters are opted out is built and unit-tested by the same make targets that its `.prow.sh` calls,
+ * since the script itself also starts a container engine. Images: one a command of `CMDS`, none for a library.
+ */
+export async function readConventions(
+  files: RevisionFiles,
+  component: Component,
+  facts: ConventionFacts,
+): Promise<Result<ReleaseConfiguration>> {
+  const [prowScript, makefile] = await Promise.all([files.read(".prow.sh"), files.read("Makefile")]);
+  const usesReleaseTools = /^\s*-?include\s+release-tools\/build\.make/m.test(makefile ?? "");
+  const commands = commandsOf(makefile ?? "");
+  const images = component.kind === "internal" ? [] : await imagesOf(files, commands, facts.here);
+  const nothing = { toolchain: {}, push: undefined, images, files: [], pins: [], shared: {} };
+  const imageNote = images.length > 0 ? `, images of CMDS (${images.map((image) => image.name).join(", ")})` : "";
+
+  if (makefile !== undefined && usesReleaseTools && !(prowScript !== undefined && facts.cluster)) {
+    return ok({
+      ...nothing,
+      origin: `the kubernetes-csi convention: make all, make test${imageNote}`,
+      build: commands.length > 0 || hasTarget(makefile, "all") ? "make all" : undefined,
+      test: "make -k test",
+      needs: ["make", "go", "bash"],
+    });
+  }
+  if (prowScript !== undefined) {
+    const script = await withSources(files, prowScript);
+    return ok({
+      ...nothing,
+      origin: `the convention: .prow.sh${imageNote}`,
+      build: undefined,
+      test: "./.prow.sh",
+      needs: usesReleaseTools ? ["make", "go", "bash", "container-engine", "cluster"] : needsOf(script),
+    });
+  }
+  if (makefile !== undefined && hasTarget(makefile, "test")) {
+    return ok({
+      ...nothing,
+      origin: `the convention: make test${imageNote}`,
+      build: commands.length > 0 && hasTarget(makefile, "all") ? "make all" : undefined,
+      test: "make test",
+      needs: [...new Set(["make", ...needsOf(makefile)])].filter((need) => need !== "cluster"),
+    });
+  }
+  return err(
+    fault("bad-input", "there is nothing to run: no .fairlead.yaml, no .prow.sh, and no Makefile with a test target", {
+      hint: "add a .fairlead.yaml with `test: …`; the smallest is one line",
+    }),
+  );
+}
+
+/** `CMDS=` of a Makefile: names of commands, empty for a library. */
+export function commandsOf(makefile: string): readonly string[] {
+  const found = /^\s*CMDS\s*[:?]?=(.*)$/m.exec(makefile)?.[1] ?? "";
+  return found
+    .replace(/#.*/, "")
+    .split(/\s+/)
+    .filter((name) => /^[a-z0-9]+([._-]+[a-z0-9]+)*$/.test(name))
+    .slice(0, 50);
+}
+
+async function imagesOf(
+  files: RevisionFiles,
+  commands: readonly string[],
+  here: Platform,
+): Promise<readonly ReleaseImage[]> {
+  const images: ReleaseImage[] = [];
+  for (const name of commands) {
+    const own = `cmd/${name}/Dockerfile`;
+    const dockerfile = (await files.read(own)) !== undefined ? own : "Dockerfile";
+    if ((await files.read(dockerfile)) === undefined) continue;
+    const platforms = [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }];
+    images.push({ name, dockerfile, platforms, args: {}, version: undefined });
+  }
+  return images;
+}
+
+function hasTarget(makefile: string, target: string): boolean {
+  return new RegExp(`^${target}\\s*:`, "m").test(makefile);
+}
+
+/** The script with the files that it sources, one level deep, so that what they start is seen. */
+async function withSources(files: RevisionFiles, script: string): Promise<string> {
+  const names = [...script.matchAll(/^\s*(?:\.|source)\s+([A-Za-z0-9._/-]+)/gm)].map((match) => match[1] ?? "");
+  const sources = await Promise.all(names.slice(0, 5).map((name) => files.read(name.replace(/^\.\//, ""))));
+  return [script, ...sources.map((source) => source ?? "")].join("\n");
+}

@@ -1,0 +1,181 @@
+import { hashOf, parseDuration } from "../core/index.ts";
+import type { Component, Family, Severity } from "../family/index.ts";
+import { type Diagnostic, didYouMean } from "./diagnostics.ts";
+import { type FamilyDocument, familySchema } from "./family-schema.ts";
+import { repositoryNames } from "./repository-url.ts";
+import { readYaml } from "./yaml-document.ts";
+
+/** The rules of the preflight, known to whoever reads the file: id, and whether its severity may be changed. */
+export type KnownRules = Readonly<Record<string, { readonly fixed: boolean }>>;
+
+export interface FamilyReading {
+  /** `undefined` when there is an error. */
+  readonly family: Family | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const hour = 3_600_000;
+const minute = 60_000;
+
+/** Reads a family file. Every error has its position; warnings say what is accepted but not acted on. */
+export function readFamilyFile(file: string, text: string, rules: KnownRules): FamilyReading {
+  const read = readYaml(file, text, familySchema);
+  if (read.value === undefined) return { family: undefined, diagnostics: read.diagnostics };
+  const document = read.value;
+  const diagnostics: Diagnostic[] = [];
+  const say =
+    (severity: Diagnostic["severity"]) =>
+    (code: string, path: readonly PropertyKey[], message: string, hint?: string) =>
+      diagnostics.push({ severity, code, file, ...read.placeOf(path), message, hint });
+  const error = say("error");
+  const warning = say("warning");
+
+  checkForge(document, error);
+  checkComponents(document, error);
+  checkPolicy(document, rules, error);
+  for (const version of document.kubernetes.experimental) {
+    if (!document.kubernetes.versions.includes(version))
+      error(
+        "unknown-version",
+        ["kubernetes", "experimental"],
+        `${version} is not among kubernetes.versions`,
+        didYouMean(version, document.kubernetes.versions),
+      );
+  }
+  if (document.kubernetes.cluster !== "none")
+    warning(
+      "no-clusters",
+      ["kubernetes", "cluster"],
+      `this version starts no clusters: jobs on Kubernetes are shown as not run here, and never count as green`,
+      "set kubernetes.cluster to none to require unit tests only; every page then shows it",
+    );
+  if (document.prow)
+    warning("prow-not-loaded", ["prow"], "Prow job files are not loaded by this version; generated jobs are");
+  if (document.lanes) warning("no-lanes", ["lanes"], "lanes are not run by this version");
+  const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  return { family: failed ? undefined : familyOf(document), diagnostics };
+}
+
+type Say = (code: string, path: readonly PropertyKey[], message: string, hint?: string) => void;
+
+function checkForge(document: FamilyDocument, error: Say): void {
+  const chosen = Object.keys(document.forge);
+  if (chosen.length > 1) error("one-forge", ["forge"], `only one forge can be chosen, not ${chosen.join(" and ")}`);
+  for (const kind of ["git", "github"] as const) {
+    if (document.forge[kind])
+      error(
+        "no-such-forge",
+        ["forge", kind],
+        `the forge ${kind} is not part of this version`,
+        "use local: {}; repositories are then read once from their URLs and hosted by Fairlead",
+      );
+  }
+}
+
+function checkComponents(document: FamilyDocument, error: Say): void {
+  const owners = new Map<string, string>();
+  const places = new Map<string, string>();
+  for (const [name, component] of Object.entries(document.components)) {
+    const path = ["components", name];
+    const names = repositoryNames(component.repository);
+    if (!names.ok) error("bad-url", [...path, "repository"], names.error.message, names.error.hint);
+    const place = component.repository.replace(/\/+$|\.git$/g, "");
+    const twin = places.get(place);
+    if (twin) error("duplicate-repository", [...path, "repository"], `${twin} has the same repository`);
+    places.set(place, name);
+    if (component.kind === "internal" && (component.images?.length ?? 0) > 0)
+      error("internal-images", [...path, "images"], `${name} is internal: it is never tagged, so it has no images`);
+    for (const [index, image] of (component.images ?? []).entries()) {
+      const owner = owners.get(image);
+      if (owner)
+        error(
+          "image-owner",
+          [...path, "images", index],
+          `the image name ${image} belongs to ${owner} already`,
+          "an image name belongs to one component",
+        );
+      else owners.set(image, name);
+    }
+  }
+}
+
+function checkPolicy(document: FamilyDocument, rules: KnownRules, error: Say): void {
+  const { components, ...all } = document.release.policy;
+  const check = (severities: Readonly<Record<string, unknown>>, path: readonly PropertyKey[]) => {
+    for (const [rule, severity] of Object.entries(severities)) {
+      const known = rules[rule];
+      if (!known)
+        error("unknown-rule", [...path, rule], `there is no rule ${rule}`, didYouMean(rule, Object.keys(rules)));
+      else if (known.fixed && severity !== "refuse")
+        error("fixed-rule", [...path, rule], `${rule} always refuses; nobody may override it`);
+    }
+  };
+  check(all, ["release", "policy"]);
+  for (const [name, severities] of Object.entries(components)) {
+    if (!document.components[name])
+      error(
+        "unknown-component",
+        ["release", "policy", "components", name],
+        `there is no component ${name}`,
+        didYouMean(name, Object.keys(document.components)),
+      );
+    check(severities, ["release", "policy", "components", name]);
+  }
+}
+
+function familyOf(document: FamilyDocument): Family {
+  const { components: byComponent, ...all } = document.release.policy;
+  return {
+    name: document.family,
+    forge: { kind: "local" },
+    components: Object.entries(document.components).map(([name, component]) => componentOf(name, component)),
+    registries: document.registries,
+    kubernetes: {
+      versions: document.kubernetes.versions,
+      experimental: document.kubernetes.experimental,
+      development: document.kubernetes.development,
+      cluster: document.kubernetes.cluster,
+    },
+    generateJobs: document.jobs.generate,
+    anonymous: document.access.anonymous,
+    reachable: document.reachable,
+    policy: { all: severitiesOf(all), byComponent },
+    configHash: hashOf(document),
+  };
+}
+
+function severitiesOf(all: Readonly<Record<string, unknown>>): Record<string, Severity> {
+  const known: readonly Severity[] = ["refuse", "warn", "note", "off"];
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([rule, value]) => {
+      const severity = known.find((candidate) => candidate === value);
+      return severity ? [[rule, severity]] : [];
+    }),
+  );
+}
+
+function componentOf(name: string, component: FamilyDocument["components"][string]): Component {
+  const names = repositoryNames(component.repository);
+  const duration = (value: string | undefined, otherwise: number) => {
+    const parsed = value === undefined ? undefined : parseDuration(value);
+    return parsed?.ok ? parsed.value : otherwise;
+  };
+  return {
+    name,
+    repository: component.repository,
+    org: component.org ?? (names.ok ? names.value.org : name),
+    repo: component.repo ?? (names.ok ? names.value.repo : name),
+    kind: component.kind,
+    deployed: component.deployed ?? (component.kind !== "internal" && component.images?.length !== 0),
+    images: component.images,
+    maintainers: component.maintainers,
+    defaultBranch: component.branch,
+    jobs: {
+      env: component.jobs.env,
+      optional: component.jobs.optional,
+      skipBranches: component.jobs.skipBranches,
+      timeoutMs: duration(component.jobs.timeout, 2 * hour),
+      gracePeriodMs: duration(component.jobs.gracePeriod, 15 * minute),
+    },
+  };
+}

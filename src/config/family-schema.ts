@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { compilePattern, parseDuration } from "../core/index.ts";
+
+const name = z
+  .string()
+  .max(63, "at most 63 characters")
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "lower-case letters, digits and dashes only");
+
+const imageName = z
+  .string()
+  .max(128)
+  .regex(/^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$/, "an image name is of lower-case letters, digits, dots, dashes");
+
+const duration = z.string().superRefine((text, context) => {
+  const parsed = parseDuration(text);
+  if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.error.message });
+});
+
+const pattern = z.string().superRefine((text, context) => {
+  const compiled = compilePattern(text);
+  if (!compiled.ok) context.addIssue({ code: "custom", message: compiled.error.message });
+});
+
+const severity = z.enum(["refuse", "warn", "note", "off"], "one of refuse, warn, note, off");
+const severities = z.record(z.string(), severity);
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a variable name");
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const host = z.string().regex(/^[A-Za-z0-9.-]+(:\d{1,5})?$/, "a host, with a port if needed");
+const registry = z
+  .string()
+  .regex(/^(builtin|[A-Za-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._/-]+)?)$/, "`builtin`, or host[:port]/path");
+
+const component = z.strictObject({
+  repository: z.string().min(1).max(2000),
+  kind: z.enum(["versioned", "internal", "deployment"], "one of versioned, internal, deployment").default("versioned"),
+  deployed: z.boolean().optional(),
+  images: z.array(imageName).max(50).optional(),
+  maintainers: z.array(z.string().min(1).max(100)).max(100).default([]),
+  org: z.string().min(1).max(100).optional(),
+  repo: z.string().min(1).max(100).optional(),
+  branch: z.string().min(1).max(200).optional(),
+  jobs: z
+    .strictObject({
+      env: z.record(variable, text).default({}),
+      optional: z.array(z.string()).default([]),
+      skipBranches: z.array(pattern).default([]),
+      timeout: duration.optional(),
+      gracePeriod: duration.optional(),
+    })
+    .prefault({}),
+});
+
+/** `fairlead.yaml` as it is written. */
+export const familySchema = z.strictObject({
+  family: name,
+  forge: z
+    .strictObject({
+      local: z.strictObject({}).optional(),
+      git: z.strictObject({ poll: duration.optional() }).optional(),
+      github: z.record(z.string(), z.unknown()).optional(),
+    })
+    .prefault({}),
+  components: z.record(name, component).default({}),
+  registries: z
+    .strictObject({
+      canary: registry.default("builtin"),
+      release: z.array(registry).min(1).max(20).default(["builtin"]),
+      mirrors: z.record(host, z.string().min(1)).default({}),
+      mirrorsMayResolve: z.boolean().default(false),
+      baseHosts: z.array(host).default([]),
+    })
+    .prefault({}),
+  kubernetes: z
+    .strictObject({
+      versions: z.array(z.string().regex(/^\d+\.\d+$/, 'a version in quotes, as "1.36"')).default([]),
+      experimental: z.array(z.string()).default([]),
+      development: z.string().default("master"),
+      cluster: z.enum(["none", "kind", "existing", "command"], "one of none, kind, existing, command").default("none"),
+      e2e: z.record(z.string(), z.unknown()).optional(),
+      deployments: z.record(z.string(), z.unknown()).optional(),
+    })
+    .prefault({}),
+  lanes: z.record(z.string(), z.unknown()).optional(),
+  jobs: z.strictObject({ generate: z.boolean().default(true) }).prefault({}),
+  prow: z.strictObject({ config: z.string().optional(), jobs: z.array(z.string()).default([]) }).optional(),
+  release: z
+    .strictObject({
+      policy: z
+        .object({ components: z.record(name, severities).default({}) })
+        .catchall(severity)
+        .prefault({}),
+    })
+    .prefault({}),
+  access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
+  reachable: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "host:port")).default([]),
+});
+
+export type FamilyDocument = z.infer<typeof familySchema>;

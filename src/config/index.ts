@@ -1,0 +1,8 @@
+export { type ConventionFacts, readConventions, type RevisionFiles } from "./conventions.ts";
+export { type Diagnostic, didYouMean } from "./diagnostics.ts";
+export { type FamilyReading, type KnownRules, readFamilyFile } from "./family-file.ts";
+export { guessFamily, type RepositoryFinding } from "./family-guess.ts";
+export { familySchema } from "./family-schema.ts";
+export { readReleaseConfiguration } from "./release-configuration.ts";
+export { releaseSchema } from "./release-schema.ts";
+export { repositoryNames } from "./repository-url.ts";
