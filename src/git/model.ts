@@ -51,7 +51,7 @@ export interface Repository {
     base: ObjectId,
     baseRef: string,
     heads: readonly ObjectId[],
-  ): Promise<Result<{ commit: ObjectId; tree: ObjectId }>>;
+  ): Promise<Result<{ commit: ObjectId; tree: ObjectId }, Fault & { readonly conflicts?: readonly string[] }>>;
   /** A commit object with the given tree and parents, for landing a tested change. Moves no ref. */
   commitTree(input: {
     readonly tree: ObjectId;

@@ -138,9 +138,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (run.job.body.kind === "command") {
       return await step(scene, place, "command", run.job.body.argv, run.job.timeoutMs);
     }
-    // The merged commit lives in the checkout alone: files of a change are read there, by git, before any job code ran.
+    // From git objects of the commit that was checked out, so that what a job wrote into its tree decides nothing.
     const configuration = await options.readReleaseConfiguration(
-      { read: (path) => readTree(place, run, path), list: (prefix) => listTree(place, run, prefix) },
+      {
+        read: (path) => place.repository.readFile(place.commit, path),
+        list: (prefix) => place.repository.listFiles(place.commit, prefix),
+      },
       place.component,
     );
     if (!configuration.ok) {
@@ -256,29 +259,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (!built.ok) return { state: "failure", description: built.error.message };
     scene.progress.images = built.value;
     return undefined;
-  }
-
-  async function readTree(place: Place, run: Run, path: string): Promise<string | undefined> {
-    return await place.repository.readFile(await readable(place, run), path);
-  }
-
-  async function listTree(place: Place, run: Run, prefix: string): Promise<readonly string[]> {
-    return await place.repository.listFiles(await readable(place, run), prefix);
-  }
-
-  /**
-   * The commit whose files count. A merged commit is made again in the repository (the same id, as identity and dates are
-   * fixed), so that reading needs no git in a folder that a job could write.
-   */
-  async function readable(place: Place, run: Run): Promise<string> {
-    const pulls = run.refs.pulls ?? [];
-    if (pulls.length === 0) return run.refs.base_sha;
-    const merged = await place.repository.tentativeMerge(
-      run.refs.base_sha,
-      run.refs.base_ref,
-      pulls.map((pull) => pull.sha),
-    );
-    return merged.ok ? merged.value.commit : run.head;
   }
 
   async function missingNeed(needs: readonly string[]): Promise<Stop | undefined> {
