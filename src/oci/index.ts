@@ -1,3 +1,4 @@
+export { createBaseSource } from "./base-source.ts";
 export {
   type ContainerConfig,
   type Descriptor,
@@ -9,4 +10,18 @@ export {
   mediaTypes,
   type Platform,
 } from "./documents.ts";
+export { openFsBlobStore, storageFault } from "./fs-blobs.ts";
+export {
+  indexTypes,
+  largestManifest,
+  type ManifestDocument,
+  manifestsOf,
+  parseManifest,
+  referredTo,
+} from "./image-contents.ts";
+export { writeLayout } from "./layout.ts";
+export { pullToLayout } from "./pull.ts";
+export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
+export { createRegistryClient, type Credentials, isLoopback, type RegistryClient } from "./registry-client.ts";
+export { createRemoteRegistry } from "./remote-registry.ts";
 export type { BlobStore, ImageRegistry, StoredImage } from "./store.ts";

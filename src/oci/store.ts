@@ -19,6 +19,8 @@ export interface BlobStore {
     source: AsyncIterable<Uint8Array> | Uint8Array,
     expected?: { readonly digest?: Digest | undefined; readonly size?: number | undefined },
   ): Promise<Result<{ readonly digest: Digest; readonly size: number }>>;
+  /** Takes in a file of the same file system whose digest was computed while it was written; the file stays. */
+  adopt(file: string, digest: Digest): Promise<Result<void>>;
   delete(digest: Digest): Promise<void>;
   /** Absolute path of the blob's file, for hard-linking and sendfile; exists only if `sizeOf` answered. */
   pathOf(digest: Digest): string;
