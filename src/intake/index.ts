@@ -7,3 +7,4 @@ export { createPushHandler } from "./push.ts";
 export { allComponents, findComponent } from "./records.ts";
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";
 export { createRunActs, type RunActs } from "./run-acts.ts";
+export { eventFileSchema, readEventFile } from "./event-file.ts";

@@ -1,5 +1,6 @@
 import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
 import { mayMaintain, type Principal } from "../family/index.ts";
+import type { Forge } from "../forge/index.ts";
 import type { EffectHandler, Journal } from "../journal/index.ts";
 import { appendFeed } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
@@ -23,6 +24,7 @@ export interface LandingOptions extends FactSources {
   readonly clock: Clock;
   readonly ids: { uuid(): string };
   readonly journal: Journal;
+  readonly forge: Forge;
   readonly intake: Intake;
   /** A branch moved: its push is to be decided. Called after a landing that an earlier process began, too. */
   readonly onLanded: (component: string) => void;
@@ -163,7 +165,7 @@ export function createLanding(options: LandingOptions): Landing {
       const now = await repository.commitOf(ref);
       const there = now !== undefined && (now === order.commit || (await repository.isAncestor(order.commit, now)));
       if (!there) {
-        const moved = await repository.updateRef(ref, order.baseSha, order.commit);
+        const moved = await options.forge.land(order.component, order.base, order.baseSha, order.commit);
         if (!moved.ok)
           return err(
             fault("conflict", `${order.base} moved while change ${order.number} was being merged`, {

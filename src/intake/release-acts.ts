@@ -7,6 +7,7 @@ import {
   type Principal,
   sortedVersions,
 } from "../family/index.ts";
+import type { Forge } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
 import { type Plan, releaseRuns } from "../plan/index.ts";
 import type { Finding, Unchecked, Verdict } from "../policy/index.ts";
@@ -18,6 +19,7 @@ import type { Intake } from "./intake.ts";
 export interface ReleaseActsOptions extends FactSources {
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly forge: Forge;
   readonly intake: Intake;
   readonly onRuns: () => void;
 }
@@ -184,7 +186,7 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
         at,
       })
       .execute();
-    const moved = await repository.updateRef(ref, absent, tag);
+    const moved = await options.forge.setTag(name, version, absent, tag);
     if (!moved.ok) return moved;
     const decided = await options.intake.reconcile(name);
     const mine = decided.find((each) => each.plan.event.kind === "tag" && each.plan.event.ref === ref)?.releaseId;

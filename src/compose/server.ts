@@ -1,0 +1,436 @@
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { createAdaptorServer } from "@hono/node-server";
+import { readReleaseConfiguration } from "../config/index.ts";
+import { type Clock, err, fault, type Fault, type Ids, ok, type Result } from "../core/index.ts";
+import { createProcessExecutor } from "../execute/process/index.ts";
+import type { Family, Platform } from "../family/index.ts";
+import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
+import { createGit } from "../git/index.ts";
+import { chooseCompression, createAssembler } from "../images/index.ts";
+import {
+  adoptComponent,
+  allComponents,
+  createChangeActs,
+  createIntake,
+  createLanding,
+  createPushHandler,
+  createReleaseActs,
+  createRunActs,
+  findComponent,
+  mendChangeRefs,
+} from "../intake/index.ts";
+import { generateJobs, type Job } from "../jobs/index.ts";
+import { createJournal, dieAt, parseCrashPoint } from "../journal/index.ts";
+import {
+  createBaseSource,
+  createRegistryClient,
+  createRemoteRegistry,
+  type ImageRegistry,
+  openFsBlobStore,
+} from "../oci/index.ts";
+import { createBuiltinRegistry, createRegistryDoor, openUploads } from "../registry/index.ts";
+import { canaryPublisher, publicationsOf, releasePublisher, releasesOf } from "../release/index.ts";
+import { createFsResultStore } from "../results/index.ts";
+import { createScheduler, createSupervisor, removeTree } from "../runs/index.ts";
+import { createAccess } from "../server/access.ts";
+import { createApp } from "../server/app.ts";
+import { openBackup } from "../server/backup.ts";
+import { createEventStream } from "../server/events.ts";
+import { homeAt, type Home, prepareHome, removeServerFile, writePrivate } from "../server/home.ts";
+import { createMetrics } from "../server/metrics.ts";
+import { createSessions } from "../server/session.ts";
+import { createViews } from "../server/views/index.ts";
+import { lockHome, tryOpenStore } from "../store/index.ts";
+import { version } from "../version.ts";
+import { createPages } from "../web/index.ts";
+import { dockerCredentials } from "./docker-credentials.ts";
+
+export interface ServeOptions {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly family: Family;
+  readonly home: string;
+  /** `sqlite:` below the home unless given. */
+  readonly database: string | undefined;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly publicUrl: string | undefined;
+  readonly behindProxy: boolean;
+  readonly places: number | undefined;
+  /** Folder for checkouts; a tmpfs is faster. */
+  readonly work: string | undefined;
+  readonly allowCage: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The hook program and the folder of assets, as they were installed. */
+  readonly installed: { readonly hookFile: string; readonly assets: string };
+  readonly tell: (line: string) => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly home: Home;
+  readonly firstStart: boolean;
+  /** Every component was taken in (or could not be) and every stored event decided. */
+  readonly settled: Promise<void>;
+  readonly missing: readonly string[];
+  stop(): Promise<void>;
+}
+
+const reconcileEveryMs = 30_000;
+
+/** Puts every part in its place and opens the port. Faults: home in use, port in use, newer home, unsafe address. */
+export async function startServer(options: ServeOptions): Promise<Result<RunningServer>> {
+  const { clock, ids } = options;
+  const loopback = isLoopbackHost(options.host);
+  if (!loopback && !options.behindProxy)
+    return err(
+      fault("refused", `listening on ${options.host} without TLS would send tokens in the clear`, {
+        hint: "put a TLS proxy in front and say --behind-proxy, or listen on 127.0.0.1",
+      }),
+    );
+  const home = homeAt(options.home, options.work);
+  const { first } = await prepareHome(home);
+  const locked = lockHome(home.lock);
+  if (!locked.ok) return locked;
+  const opened = await tryOpenStore(options.database ?? `sqlite:${home.database}`, async (from, copyTo) => {
+    const file = join(home.backups, `before-upgrade-from-${from}-${clock.now()}.db`);
+    options.tell(`upgrading the home from schema ${from}; it was backed up to ${file} first`);
+    await copyTo(file);
+  });
+  if (!opened.ok) {
+    locked.value.release();
+    return opened;
+  }
+  const store = opened.value;
+  const family = () => options.family;
+  const git = createGit({ root: home.git, clock });
+  await git.sweep();
+  const blobs = await openFsBlobStore({ root: home.blobs, ids });
+  const results = createFsResultStore({ root: home.results, ids });
+  const executor = await createProcessExecutor({
+    folder: join(home.root, "cage"),
+    clock,
+    ids,
+    reachable: () => family().reachable,
+    cluster: () => family().kubernetes.cluster,
+    allowCage: options.allowCage,
+  });
+  const ended = await executor.sweep();
+  if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
+  for (const left of await readdir(home.work)) await removeTree(join(home.work, left));
+
+  const owner = ids.uuid();
+  const plainJournal = createJournal({ store, clock, ids, owner, onBug: options.onBug });
+  const crash = parseCrashPoint(options.env["FAIRLEAD_CRASH_AT"]);
+  const die = (): never => {
+    process.kill(process.pid, "SIGKILL");
+    throw new Error("not reached");
+  };
+  const journal = crash ? dieAt(crash, plainJournal, die) : plainJournal;
+
+  const credentials = await dockerCredentials(options.env);
+  const client = createRegistryClient({ clock, credentials });
+  const anonymousClient = createRegistryClient({ clock });
+  const builtin = createBuiltinRegistry({ store, blobs, clock });
+  const registryNamed = (name: string): ImageRegistry =>
+    name === "builtin" ? builtin : createRemoteRegistry({ name, client, blobs });
+  const repositoryOf = (image: string) => `${family().name}/${image}`;
+  const here: Platform = { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" };
+
+  const jobsOf = (component: string, defaultBranch: string): readonly Job[] =>
+    generateJobs(family(), { [component]: defaultBranch }).filter((job) => job.component === component);
+  const sources = { store, git, family, jobsOf };
+  const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
+    readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
+
+  async function imageNames(component: string, commit: string): Promise<readonly string[]> {
+    const known = family().components.find((each) => each.name === component);
+    if (!known) return [];
+    if (known.images) return known.images;
+    const repository = await git.open(component);
+    const files = {
+      read: (path: string) => repository.readFile(commit, path),
+      list: (prefix: string) => repository.listFiles(commit, prefix),
+    };
+    const configuration = await readConfiguration(files, known);
+    return configuration.ok ? configuration.value.images.map((image) => image.name) : [];
+  }
+
+  /** Design 2.3: every release registry is asked before anything is built. One that cannot be reached is asked again later. */
+  async function foreignTags(component: string, tag: string, commit: string): Promise<readonly string[]> {
+    const ours = new Set<string>();
+    for (const release of await releasesOf(store, component)) {
+      if (release.version !== tag) continue;
+      for (const row of await publicationsOf(store.db, release.id)) ours.add(`${row.registry} ${row.image} ${row.digest}`);
+    }
+    const found: string[] = [];
+    for (const image of await imageNames(component, commit)) {
+      for (const name of family().registries.release) {
+        const there = await registryNamed(name).resolve(repositoryOf(image), tag);
+        if (there.ok && there.value && !ours.has(`${name} ${image} ${there.value.digest}`))
+          found.push(`${name}/${repositoryOf(image)}:${tag}`);
+      }
+    }
+    return found;
+  }
+
+  const scheduler = createScheduler({
+    store,
+    clock,
+    ids,
+    owner,
+    places: options.places ?? Math.max(2, availableParallelism()),
+    supervisor: createSupervisor({
+      clock,
+      family,
+      git,
+      lentObjects: (repository) => [join(repository.directory, "objects")],
+      executor,
+      results,
+      assembler: createAssembler({
+        blobs,
+        bases: createBaseSource({
+          client: anonymousClient,
+          blobs,
+          mirrors: () => family().registries.mirrors,
+          mirrorsMayResolve: () => family().registries.mirrorsMayResolve,
+          allowedHosts: () => family().registries.baseHosts,
+        }),
+        compression: chooseCompression(),
+      }),
+      readReleaseConfiguration: readConfiguration,
+      workRoot: home.work,
+      cacheRoot: home.caches,
+    }),
+    onFinished: (component) => void intake.settle(component).catch(options.onBug),
+    onBug: options.onBug,
+  });
+  const onRuns = () => scheduler.poke();
+  const forge = createLocalForge({ git });
+  const intake = createIntake({ ...sources, clock, ids, journal, foreignTags, onRuns, onBug: options.onBug });
+  const landing = createLanding({
+    ...sources,
+    clock,
+    ids,
+    journal,
+    forge,
+    intake,
+    onLanded: (component) => setImmediate(() => void intake.reconcile(component).catch(options.onBug)),
+  });
+  const canaries = canaryPublisher({
+    store,
+    clock,
+    registry: () => registryNamed(family().registries.canary),
+    repositoryOf,
+    isAncestor: async (component, commit, other) => await (await git.open(component)).isAncestor(commit, other),
+  });
+  const releases = releasePublisher({
+    store,
+    clock,
+    ids,
+    journal,
+    blobs,
+    registries: () => family().registries.release.map(registryNamed),
+    repositoryOf,
+    tagObject: async (component, tag) =>
+      (await (await git.open(component)).refs()).find((ref) => ref.name === `refs/tags/${tag}`)?.object,
+    ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
+  });
+
+  let url = "";
+  const access = createAccess({ store, clock, ids });
+  const views = createViews({
+    db: store.db,
+    family,
+    clock,
+    results,
+    url: () => url,
+    imageReference: (image) => `${new URL(url).host}/${repositoryOf(image)}`,
+  });
+  const events = createEventStream({ store, clock });
+  const gitDoor = await createGitDoor({
+    git,
+    ids,
+    handler: createPushHandler({ ...sources, clock, ids, intake, baseUrl: () => url }),
+    hookFile: options.installed.hookFile,
+    onBug: options.onBug,
+  });
+  const anonymousRead = () => loopback || family().anonymous === "read";
+  const registryDoor = createRegistryDoor({
+    store,
+    blobs,
+    uploads: await openUploads({ folder: home.uploads, clock, ids }),
+    clock,
+    ids,
+    family,
+    authenticate: access.authenticate,
+    anonymousRead,
+    baseUrl: (request) => options.publicUrl ?? `http://${request.headers.get("host") ?? ""}`,
+  });
+  let ready = false;
+  const jobs = async (): Promise<readonly Job[]> => {
+    const branches = new Map((await allComponents(store)).map((row) => [row.name, row.default_branch]));
+    return generateJobs(
+      family(),
+      Object.fromEntries([...branches].flatMap(([name, branch]) => (branch === null ? [] : [[name, branch]]))),
+    );
+  };
+  const app = createApp({
+    version,
+    clock,
+    family,
+    sources,
+    views,
+    access,
+    intake,
+    landing,
+    changeActs: createChangeActs({ ...sources, clock, intake }),
+    releaseActs: createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns }),
+    runActs: createRunActs({ ...sources, clock, ids, onRuns }),
+    results,
+    jobs,
+    capabilities: () => executor.capabilities(),
+    backup: async () => {
+      const stream = await openBackup(home, store, ids);
+      if (!stream.ok) return Response.json({ error: stream.error }, { status: 400 });
+      return new Response(Readable.toWeb(stream.value), { headers: { "content-type": "application/gzip" } });
+    },
+    sessions: createSessions(access),
+    events,
+    gitDoor,
+    registryDoor,
+    hosts: () => hostNames(url, options.publicUrl),
+    anonymousRead,
+    ready: () => ready,
+    metrics: createMetrics({ store, journal }),
+    pages: createPages({ views, results, clock, assets: options.installed.assets }),
+    onBug: options.onBug,
+  });
+
+  const listening = await listen(app.fetch, options.host, options.port);
+  if (!listening.ok) {
+    gitDoor.close();
+    await executor.close();
+    await store.close();
+    locked.value.release();
+    return listening;
+  }
+  const { server, port } = listening.value;
+  const shown = loopback ? options.host : "127.0.0.1";
+  url = options.publicUrl ?? `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
+  await ensureAdministrator();
+  await writePrivate(home.serverFile, JSON.stringify({ url, pid: process.pid, startedAt: new Date(clock.now()).toISOString() }));
+  await journal.start([landing.handler, canaries, ...releases]);
+
+  async function ensureAdministrator(): Promise<void> {
+    const known = await readFile(home.adminToken, "utf8").catch(() => "");
+    if ((await access.principalOf(known.trim())) !== undefined) return;
+    const { token } = await access.create({
+      user: "admin",
+      role: "administrator",
+      components: undefined,
+      lifetimeMs: undefined,
+      by: "first start",
+    });
+    await writePrivate(home.adminToken, `${token}\n`);
+  }
+
+  let stopped = false;
+  let cancelReconcile = () => {};
+  async function takeIn(): Promise<void> {
+    for (const component of family().components) {
+      if (stopped) return;
+      const progress = (_name: string, line: string) => options.tell(`${component.name}: ${line}`);
+      await adoptComponent({ store, clock, git, progress }, component);
+      const row = await findComponent(store, component.name);
+      if (row?.state === "unreachable") options.tell(`${component.name}: ${row.state_detail}`);
+      await mendChangeRefs(store, git, component.name);
+    }
+    await intake.recover();
+    await scheduler.start();
+    ready = true;
+    scheduleReconcile();
+  }
+  function scheduleReconcile(): void {
+    cancelReconcile = clock.after(reconcileEveryMs, () => {
+      void reconcileAll().finally(() => {
+        if (!stopped) scheduleReconcile();
+      });
+    });
+  }
+  async function reconcileAll(): Promise<void> {
+    for (const component of family().components) {
+      if (stopped) return;
+      const row = await findComponent(store, component.name);
+      if (row?.state === "unreachable") await adoptComponent({ store, clock, git, progress: () => {} }, component);
+      await intake.reconcile(component.name).catch(options.onBug);
+    }
+  }
+  const settled = takeIn().catch(options.onBug);
+
+  async function stop(): Promise<void> {
+    if (stopped) return;
+    stopped = true;
+    cancelReconcile();
+    events.close();
+    server.close();
+    if ("closeAllConnections" in server) server.closeAllConnections();
+    await settled;
+    await scheduler.stop();
+    await journal.stop();
+    await executor.close();
+    await gitDoor.close();
+    git.close();
+    await removeServerFile(home);
+    await store.close();
+    locked.ok && locked.value.release();
+  }
+
+  const { missing } = await executor.isolation();
+  return ok({ url, home, firstStart: first, settled, missing, stop });
+}
+
+async function listen(
+  fetch: (request: Request) => Response | Promise<Response>,
+  host: string,
+  port: number,
+): Promise<Result<{ readonly server: Server; readonly port: number }>> {
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false });
+  const failure = await new Promise<Fault | undefined>((done) => {
+    server.once("error", (error) => {
+      const inUse = "code" in error && error.code === "EADDRINUSE";
+      done(
+        inUse
+          ? fault("conflict", `port ${port} on ${host} is in use`, { hint: `choose another: --port ${port + 1}` })
+          : fault("unavailable", `${host}:${port} cannot be listened on: ${error.message}`),
+      );
+    });
+    server.listen(port, host, () => done(undefined));
+  });
+  if (failure) return err(failure);
+  const address = server.address();
+  const bound = typeof address === "object" && address ? address.port : port;
+  if (!("closeAllConnections" in server)) throw new Error("not an HTTP/1 server");
+  return ok({ server, port: bound });
+}
+
+function hostNames(url: string, publicUrl: string | undefined): ReadonlySet<string> {
+  const { port } = new URL(url);
+  const own = ["127.0.0.1", "localhost", "[::1]"].map((name) => (port === "" ? name : `${name}:${port}`));
+  return new Set([...own, new URL(url).host, ...(publicUrl === undefined ? [] : [new URL(publicUrl).host])]);
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Makes the folder for checkouts where one was named. */
+export async function prepareWork(folder: string | undefined): Promise<void> {
+  if (folder !== undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
+}

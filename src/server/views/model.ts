@@ -1,0 +1,334 @@
+import type { ComponentKind, ReleaseState, Role, RunState, Tier } from "../../family/index.ts";
+import type { JobType, Refs } from "../../jobs/index.ts";
+import type { Finding, Unchecked } from "../../policy/index.ts";
+import type { Artifact, TestSummary } from "../../results/index.ts";
+
+/**
+ * What pages show and the API answers; the same objects for both, so that they cannot differ. Times are ISO 8601 UTC or
+ * null, commits and digests are whole, and text of strangers is as they wrote it: each sink escapes it.
+ */
+export interface List<T> {
+  readonly items: readonly T[];
+  /** Set when more match than are listed. */
+  readonly more?: boolean | undefined;
+}
+
+/** What to do now: one sentence, and the command that does it where one exists. */
+export interface NextStep {
+  /** `person`: somebody must act or decide; `ready`: somebody may; `wait`: it goes on by itself; `none`: nothing to do. */
+  readonly urgency: "person" | "ready" | "wait" | "none";
+  readonly text: string;
+  /** The few words of `text` that name the state: `blocked`, `v1.0.1 quarantined`. */
+  readonly mark?: { readonly state: Mark; readonly word: string } | undefined;
+  readonly command?: string | undefined;
+  /** Path of the page that tells more. */
+  readonly page?: string | undefined;
+  /** Since when, where it is known. */
+  readonly since?: string | undefined;
+}
+
+/** The states of design/: one glyph, one word, one colour each. */
+export type Mark =
+  | "success"
+  | "failure"
+  | "running"
+  | "queued"
+  | "aborted"
+  | "error"
+  | "skipped"
+  | "notrun"
+  | "flaky"
+  | "quarantined"
+  | "published"
+  | "withdrawn";
+
+export interface RunRef {
+  readonly id: string;
+  readonly job: string;
+  readonly context: string;
+  readonly state: RunState;
+  readonly mark: Mark;
+  readonly word: string;
+  readonly description: string;
+  readonly notRunNeed: string | null;
+  readonly required: boolean;
+  /** Name of the first failed test, and how many more. */
+  readonly failedTest: string | null;
+  readonly at: string;
+}
+
+/** The required checks of one commit: the newest run of each required context. */
+export interface CheckSummary {
+  readonly mark: Mark | undefined;
+  /** As on the terminal: `✓ 3/3`, `✗ 2/3`, `✓ 2/2, 2 not run here`; `–` when no check was decided. */
+  readonly text: string;
+  /** Every required check succeeded, and there is at least one. What was not run here is never green. */
+  readonly green: boolean;
+  readonly passed: number;
+  /** Those that could run here. */
+  readonly total: number;
+  readonly running: number;
+  readonly notRun: number;
+  readonly runs: readonly RunRef[];
+}
+
+export interface StatusRow {
+  readonly component: string;
+  readonly kind: ComponentKind;
+  /** `new`, `copying`, `adopted`, `unreachable`. */
+  readonly state: string;
+  /** Newest published release without a suffix, else the newest published one. */
+  readonly release: { readonly id: string; readonly version: string; readonly published: string } | null;
+  readonly head: { readonly branch: string; readonly commit: string } | null;
+  readonly required: CheckSummary;
+  readonly canary: { readonly tag: string; readonly commit: string; readonly moved: string } | null;
+  readonly openChanges: number;
+  readonly next: NextStep;
+}
+
+export interface ChecklistItem {
+  readonly mark: Mark;
+  readonly word: string;
+  readonly text: string;
+  readonly command?: string | undefined;
+  /** What stands at the right: a time, a count. */
+  readonly note?: string | undefined;
+}
+
+export interface FamilyView {
+  readonly family: string;
+  readonly components: number;
+  /** No release was asked for yet: the page shows the checklist. */
+  readonly fresh: boolean;
+  readonly checklist: readonly ChecklistItem[];
+  readonly cluster: string;
+  /** The opt-outs that every page says. */
+  readonly notes: readonly string[];
+  readonly next: NextStep;
+}
+
+export interface StatusView extends List<StatusRow> {
+  readonly family: string;
+  readonly at: string;
+  readonly needsPerson: number;
+  readonly ready: number;
+  /** The first command worth running now. */
+  readonly next: NextStep;
+}
+
+export interface RunItem {
+  readonly id: string;
+  readonly job: string;
+  readonly type: JobType;
+  readonly component: string;
+  readonly tier: Tier;
+  readonly state: RunState;
+  readonly refs: Refs;
+  readonly started: string | null;
+  readonly finished: string | null;
+  readonly url: string;
+  readonly created: string;
+  readonly buildId: string | null;
+  readonly change: number | null;
+  readonly required: boolean;
+  readonly description: string;
+  readonly notRunNeed: string | null;
+  readonly mark: Mark;
+  readonly word: string;
+}
+
+export interface AttemptItem {
+  readonly attempt: number;
+  readonly buildId: string;
+  readonly started: string;
+  readonly finished: string | null;
+  readonly exitCode: number | null;
+  readonly outcome: string | null;
+}
+
+export interface RunView extends RunItem {
+  readonly context: string;
+  readonly reason: string;
+  /** `generated`, or `file:line` of the Prow file. */
+  readonly origin: string;
+  readonly timeoutMs: number;
+  readonly attempt: number;
+  readonly attempts: readonly AttemptItem[];
+  readonly testedCommit: string | null;
+  readonly baseCommit: string;
+  readonly headCommit: string;
+  readonly release: string | null;
+  readonly rerunOf: string | null;
+  /** Claims of the job; null: no result files were read. */
+  readonly tests: TestSummary | null;
+  readonly artifacts: readonly Artifact[];
+  /** Path below `/results/`; null before the first attempt. */
+  readonly resultsPath: string | null;
+  readonly images: readonly { readonly name: string; readonly digest: string }[];
+  readonly reproduce: string;
+  readonly next: NextStep;
+}
+
+export interface ChangeItem {
+  readonly component: string;
+  readonly number: number;
+  readonly title: string;
+  readonly author: string;
+  readonly base: string;
+  readonly head: string;
+  readonly state: string;
+  readonly mark: Mark;
+  readonly word: string;
+  readonly opened: string;
+  readonly updated: string;
+  readonly url: string;
+  readonly required: CheckSummary;
+  readonly next: NextStep;
+}
+
+export interface ChangeView extends ChangeItem {
+  readonly authorRole: Role | null;
+  readonly baseCommit: string;
+  /** A maintainer allowed this head commit of a stranger's change. */
+  readonly headAllowed: boolean;
+  readonly files: readonly string[];
+  readonly conflicts: readonly string[];
+  readonly merged: {
+    readonly at: string | null;
+    readonly commit: string;
+    readonly by: string;
+    readonly override: string | null;
+  } | null;
+  /** Why it may not be merged yet; empty: it may. */
+  readonly blockers: readonly string[];
+  readonly optional: readonly RunRef[];
+  /** Runs of earlier heads and superseded runs, newest first. */
+  readonly earlier: readonly RunItem[];
+  readonly update: string;
+  readonly merge: string;
+}
+
+export interface RegistryState {
+  readonly registry: string;
+  /** `wanted`, `published`. */
+  readonly state: string;
+  readonly detail: string;
+}
+
+export interface ReleaseImageView {
+  readonly name: string;
+  readonly digest: string | null;
+  readonly platforms: readonly string[];
+  readonly registries: readonly RegistryState[];
+}
+
+export interface ReleaseItem {
+  readonly id: string;
+  readonly component: string;
+  readonly version: string;
+  readonly state: ReleaseState;
+  readonly commit: string;
+  readonly prerelease: boolean;
+  readonly images: readonly ReleaseImageView[];
+  readonly requested: string;
+  readonly published: string | null;
+  readonly reason: string;
+  readonly url: string;
+  readonly mark: Mark;
+  readonly word: string;
+}
+
+/** One station of the strip from requested to published. */
+export interface Station {
+  readonly name: string;
+  readonly state: "done" | "held" | "now" | "ahead" | "failed" | "published" | "closed";
+  readonly at: string | null;
+  /** How long it lasted, or lasts; null before it began. */
+  readonly lastedMs: number | null;
+  readonly note: string;
+}
+
+export interface ReleaseView extends ReleaseItem {
+  readonly tagObject: string;
+  readonly requestedBy: string;
+  readonly run: RunRef | null;
+  readonly findings: readonly Finding[];
+  readonly unchecked: readonly Unchecked[];
+  readonly findingsHash: string;
+  readonly strip: readonly Station[];
+  readonly hold: {
+    readonly findings: readonly Finding[];
+    /** False when a finding is one that nobody may override (design 9). */
+    readonly approvable: boolean;
+    readonly approvers: readonly string[];
+  } | null;
+  readonly approved: { readonly by: string; readonly reason: string } | null;
+  /** The component owns no image: its tag is the release. */
+  readonly withoutImages: boolean;
+  readonly pull: string | null;
+  readonly others: readonly ReleaseItem[];
+  readonly next: NextStep;
+}
+
+export interface ComponentView {
+  readonly status: StatusRow;
+  readonly repository: string;
+  readonly clone: string;
+  readonly images: readonly string[] | null;
+  readonly deployed: boolean;
+  readonly maintainers: readonly string[];
+  readonly stateDetail: string;
+  readonly adopted: { readonly at: string | null; readonly commits: number; readonly tags: number };
+  readonly changes: readonly ChangeItem[];
+  readonly runs: readonly RunItem[];
+  readonly releases: readonly ReleaseItem[];
+  readonly canaries: readonly {
+    readonly tag: string;
+    readonly image: string;
+    readonly digest: string;
+    readonly commit: string;
+    readonly moved: string;
+    readonly run: string;
+  }[];
+  readonly next: NextStep;
+}
+
+export interface WhyStep {
+  readonly at: string;
+  readonly component: string;
+  /** `run`, `skip`, or an effect's kind. */
+  readonly kind: string;
+  readonly subject: string;
+  readonly commit: string | null;
+  readonly reason: string;
+  readonly configHash: string;
+  readonly page: string | null;
+}
+
+export interface WhyView {
+  readonly subject: string;
+  /** What the subject was taken for: `change`, `run`, `release`, `commit`, `image`, `component`. */
+  readonly kind: string;
+  /** The state now, in one sentence. */
+  readonly answer: string;
+  /** Oldest first. */
+  readonly chain: readonly WhyStep[];
+  /** Older decisions that were left out. */
+  readonly leftOut: number;
+  readonly page: string | null;
+  readonly next: NextStep;
+}
+
+export interface RunFilter {
+  readonly component?: string | undefined;
+  readonly job?: string | undefined;
+  readonly state?: string | undefined;
+  readonly change?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface ListFilter {
+  readonly component?: string | undefined;
+  readonly state?: string | undefined;
+  readonly limit?: number | undefined;
+}

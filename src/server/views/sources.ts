@@ -1,0 +1,17 @@
+import type { Kysely } from "kysely";
+import type { Clock } from "../../core/index.ts";
+import type { Family } from "../../family/index.ts";
+import type { ResultStore } from "../../results/index.ts";
+import type { Database } from "../../store/index.ts";
+
+/** What the views read from. */
+export interface ViewSources {
+  readonly db: Kysely<Database>;
+  readonly family: () => Family;
+  readonly clock: Clock;
+  readonly results: Pick<ResultStore, "pathOf" | "listArtifacts">;
+  /** The server's address without a final slash: `http://127.0.0.1:7070`. */
+  readonly url: () => string;
+  /** How one image is pulled from the built-in registry: `127.0.0.1:7070/family/image`. */
+  readonly imageReference?: ((image: string) => string) | undefined;
+}

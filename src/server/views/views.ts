@@ -1,0 +1,63 @@
+import type { Result } from "../../core/index.ts";
+import { listChanges, showChange } from "./changes.ts";
+import { showFamily } from "./family-view.ts";
+import type {
+  ChangeItem,
+  ChangeView,
+  ComponentView,
+  FamilyView,
+  List,
+  ListFilter,
+  ReleaseItem,
+  ReleaseView,
+  RunFilter,
+  RunItem,
+  RunView,
+  StatusView,
+  WhyView,
+} from "./model.ts";
+import { lastFeedSeq, runRow } from "./records.ts";
+import { listReleases, showRelease } from "./releases.ts";
+import { listRuns, resultKeyOfRow, showRun } from "./runs.ts";
+import type { ResultKey } from "../../results/index.ts";
+import type { ViewSources } from "./sources.ts";
+import { showComponent, showStatus } from "./status.ts";
+import { explain } from "./why.ts";
+
+/** The reading side, shared by pages and API. Everything answered can be written as JSON. Faults: `not-found`. */
+export interface Views {
+  family(): Promise<FamilyView>;
+  status(component?: string): Promise<Result<StatusView>>;
+  component(name: string): Promise<Result<ComponentView>>;
+  changes(filter: ListFilter): Promise<List<ChangeItem>>;
+  change(component: string, number: number): Promise<Result<ChangeView>>;
+  runs(filter: RunFilter): Promise<List<RunItem>>;
+  run(idOrBuildId: string): Promise<Result<RunView>>;
+  /** Where the log and artifacts of a run's newest attempt are; `undefined` before the first, or without such a run. */
+  resultKey(idOrBuildId: string): Promise<ResultKey | undefined>;
+  releases(filter: ListFilter): Promise<List<ReleaseItem>>;
+  release(id: string): Promise<Result<ReleaseView>>;
+  why(subject: string): Promise<Result<WhyView>>;
+  /** Sequence of the newest event: what a page shows is at least this new. */
+  lastEvent(): Promise<number>;
+}
+
+export function createViews(sources: ViewSources): Views {
+  return {
+    family: () => showFamily(sources),
+    status: (component) => showStatus(sources, component),
+    component: (name) => showComponent(sources, name),
+    changes: (filter) => listChanges(sources, filter),
+    change: (component, number) => showChange(sources, component, number),
+    runs: (filter) => listRuns(sources, filter),
+    run: (idOrBuildId) => showRun(sources, idOrBuildId),
+    resultKey: async (idOrBuildId) => {
+      const row = await runRow(sources.db, idOrBuildId);
+      return row && resultKeyOfRow(row);
+    },
+    releases: (filter) => listReleases(sources, filter),
+    release: (id) => showRelease(sources, id),
+    why: (subject) => explain(sources, subject),
+    lastEvent: () => lastFeedSeq(sources.db),
+  };
+}
