@@ -13,7 +13,11 @@ export async function dockerCredentials(
   for (const [host, auth] of entries(text)) {
     const decoded = Buffer.from(auth, "base64").toString("utf8");
     const at = decoded.indexOf(":");
-    if (at > 0) known.set(host.replace(/^https?:\/\//, "").replace(/\/.*$/, ""), { username: decoded.slice(0, at), password: decoded.slice(at + 1) });
+    if (at > 0)
+      known.set(host.replace(/^https?:\/\//, "").replace(/\/.*$/, ""), {
+        username: decoded.slice(0, at),
+        password: decoded.slice(at + 1),
+      });
   }
   return (host) => known.get(host);
 }

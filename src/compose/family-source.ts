@@ -11,7 +11,9 @@ export async function readFamilyAt(file: string): Promise<Result<FamilyReading>>
   const text = await readFile(file, "utf8").catch((error: unknown) => error);
   if (typeof text !== "string")
     return err(
-      fault("not-found", `there is no family file at ${file}`, { hint: "fairlead init URL… writes one; --config names another" }),
+      fault("not-found", `there is no family file at ${file}`, {
+        hint: "fairlead init URL… writes one; --config names another",
+      }),
     );
   return ok(readFamilyFile(file, text, knownRules));
 }

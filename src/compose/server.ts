@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -56,9 +56,8 @@ export interface ServeOptions {
   readonly home: string;
   /** `sqlite:` below the home unless given. */
   readonly database: string | undefined;
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+  /** `undefined`: nothing is listened on and nothing is done; for reading a home that has no server. Port 0: any free one. */
+  readonly listen: { readonly host: string; readonly port: number } | undefined;
   readonly publicUrl: string | undefined;
   readonly behindProxy: boolean;
   readonly places: number | undefined;
@@ -79,6 +78,8 @@ export interface RunningServer {
   /** Every component was taken in (or could not be) and every stored event decided. */
   readonly settled: Promise<void>;
   readonly missing: readonly string[];
+  /** The same doors, without a network. */
+  fetch(request: Request): Promise<Response>;
   stop(): Promise<void>;
 }
 
@@ -87,10 +88,11 @@ const reconcileEveryMs = 30_000;
 /** Puts every part in its place and opens the port. Faults: home in use, port in use, newer home, unsafe address. */
 export async function startServer(options: ServeOptions): Promise<Result<RunningServer>> {
   const { clock, ids } = options;
-  const loopback = isLoopbackHost(options.host);
+  const host = options.listen?.host ?? "127.0.0.1";
+  const loopback = isLoopbackHost(host);
   if (!loopback && !options.behindProxy)
     return err(
-      fault("refused", `listening on ${options.host} without TLS would send tokens in the clear`, {
+      fault("refused", `listening on ${host} without TLS would send tokens in the clear`, {
         hint: "put a TLS proxy in front and say --behind-proxy, or listen on 127.0.0.1",
       }),
     );
@@ -121,9 +123,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     cluster: () => family().kubernetes.cluster,
     allowCage: options.allowCage,
   });
-  const ended = await executor.sweep();
+  const ended = options.listen ? await executor.sweep() : 0;
   if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
-  for (const left of await readdir(home.work)) await removeTree(join(home.work, left));
+  for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
 
   const owner = ids.uuid();
   const plainJournal = createJournal({ store, clock, ids, owner, onBug: options.onBug });
@@ -167,7 +169,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     const ours = new Set<string>();
     for (const release of await releasesOf(store, component)) {
       if (release.version !== tag) continue;
-      for (const row of await publicationsOf(store.db, release.id)) ours.add(`${row.registry} ${row.image} ${row.digest}`);
+      for (const row of await publicationsOf(store.db, release.id))
+        ours.add(`${row.registry} ${row.image} ${row.digest}`);
     }
     const found: string[] = [];
     for (const image of await imageNames(component, commit)) {
@@ -243,7 +246,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
   });
 
-  let url = "";
+  let url = "http://127.0.0.1";
   const access = createAccess({ store, clock, ids });
   const views = createViews({
     db: store.db,
@@ -305,7 +308,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     events,
     gitDoor,
     registryDoor,
-    hosts: () => hostNames(url, options.publicUrl),
+    hosts: () => (options.listen ? hostNames(url, options.publicUrl) : new Set<string>()),
     anonymousRead,
     ready: () => ready,
     metrics: createMetrics({ store, journal }),
@@ -313,19 +316,31 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
 
-  const listening = await listen(app.fetch, options.host, options.port);
-  if (!listening.ok) {
-    gitDoor.close();
+  const fetch = async (request: Request) => await app.fetch(request);
+  const { missing } = await executor.isolation();
+  const release = async () => {
     await executor.close();
+    await gitDoor.close();
+    git.close();
     await store.close();
     locked.value.release();
+  };
+  if (!options.listen) {
+    return ok({ url, home, firstStart: first, settled: Promise.resolve(), missing, fetch, stop: release });
+  }
+  const listening = await listen(fetch, host, options.listen.port);
+  if (!listening.ok) {
+    await release();
     return listening;
   }
   const { server, port } = listening.value;
-  const shown = loopback ? options.host : "127.0.0.1";
+  const shown = loopback ? host : "127.0.0.1";
   url = options.publicUrl ?? `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
   await ensureAdministrator();
-  await writePrivate(home.serverFile, JSON.stringify({ url, pid: process.pid, startedAt: new Date(clock.now()).toISOString() }));
+  await writePrivate(
+    home.serverFile,
+    JSON.stringify({ url, pid: process.pid, startedAt: new Date(clock.now()).toISOString() }),
+  );
   await journal.start([landing.handler, canaries, ...releases]);
 
   async function ensureAdministrator(): Promise<void> {
@@ -384,16 +399,11 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     await settled;
     await scheduler.stop();
     await journal.stop();
-    await executor.close();
-    await gitDoor.close();
-    git.close();
     await removeServerFile(home);
-    await store.close();
-    locked.ok && locked.value.release();
+    await release();
   }
 
-  const { missing } = await executor.isolation();
-  return ok({ url, home, firstStart: first, settled, missing, stop });
+  return ok({ url, home, firstStart: first, settled, missing, fetch, stop });
 }
 
 async function listen(
@@ -428,9 +438,4 @@ function hostNames(url: string, publicUrl: string | undefined): ReadonlySet<stri
 
 function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** Makes the folder for checkouts where one was named. */
-export async function prepareWork(folder: string | undefined): Promise<void> {
-  if (folder !== undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
 }

@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { generateJobs } from "../../jobs/index.ts";
+import type { CommandContext } from "../context.ts";
+
+export function addCheck(program: Command, context: CommandContext): void {
+  const command = program
+    .command("check")
+    .description("checks every configuration file; counts jobs by kind")
+    .addHelpText("after", "\nExample: fairlead check --config fairlead.yaml");
+  context.action(command, async () => {
+    const { config, json } = context.globals();
+    const read = await context.deps.readFamily(config);
+    if (!read.ok) return context.fail(read.error);
+    const { family, diagnostics } = read.value;
+    const jobs = family ? generateJobs(family, {}) : [];
+    const count = (type: string) => jobs.filter((job) => job.type === type).length;
+    const answer = {
+      ok: family !== undefined,
+      components: family?.components.length ?? 0,
+      jobs: {
+        presubmits: count("presubmit"),
+        postsubmits: count("postsubmit"),
+        periodics: count("periodic"),
+        inactive: 0,
+        generated: jobs.length,
+      },
+      diagnostics,
+    };
+    const { output } = context;
+    if (json) output.json(answer);
+    else {
+      for (const each of diagnostics) {
+        const colour = each.severity === "error" ? "red" : "yellow";
+        output.print(
+          `${each.file}:${each.line}:${each.column}: ${output.paint(colour, each.severity)}: ${each.message} (${each.code})`,
+        );
+        if (each.hint !== undefined) output.print(`  ${each.hint}`);
+      }
+      const opened =
+        family?.components.map((component) => `${component.name} is read once from ${component.repository}`) ?? [];
+      for (const line of opened) output.print(line);
+      if (family?.kubernetes.cluster === "none")
+        output.print("kubernetes.cluster is none: tests on Kubernetes are opted out; unit tests alone are required");
+      output.print(
+        family
+          ? `${output.paint("green", "ok")}: ${answer.components} components, ${answer.jobs.generated} generated jobs (${answer.jobs.presubmits} presubmits, ${answer.jobs.postsubmits} postsubmits)`
+          : `${output.paint("red", "not ok")}: mend the errors above; the last good configuration stays in force`,
+      );
+    }
+    return family ? 0 : 1;
+  });
+}

@@ -1,0 +1,74 @@
+import type { Command } from "commander";
+import type { FamilyReading, RepositoryFinding } from "../config/index.ts";
+import { type Clock, type Fault, exitCodeOf, type Ids, type Result } from "../core/index.ts";
+import type { Capability } from "../execute/index.ts";
+import type { ApiClient, Fetch } from "./api-client.ts";
+import type { Output, Sink } from "./output.ts";
+
+export interface ServeRequest {
+  readonly config: string;
+  readonly home: string;
+  readonly database: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string | undefined;
+  readonly behindProxy: boolean;
+  readonly places: number | undefined;
+  readonly work: string | undefined;
+}
+
+/** What commands need of the rest of the program and of the world; supplied by `main.ts`. */
+export interface CliDependencies {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly version: string;
+  readonly fetch: Fetch;
+  /** Serves until told to stop by a signal; answers the exit code. */
+  readonly serve: (request: ServeRequest, output: Output) => Promise<Result<void>>;
+  /** The API of a home without a server. */
+  readonly readHome: (config: string, home: string) => Promise<Result<{ fetch: Fetch; close(): Promise<void> }>>;
+  readonly readFamily: (file: string) => Promise<Result<FamilyReading>>;
+  readonly capabilities: (cluster: string) => Promise<readonly Capability[]>;
+  /** Clones a repository to look at it; nothing of it is run. */
+  readonly inspect: (
+    url: string,
+    progress: (line: string) => void,
+  ) => Promise<Result<{ finding: RepositoryFinding; close(): Promise<void> }>>;
+  readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
+  readonly backupHome: (config: string, home: string, file: string) => Promise<Result<{ bytes: number }>>;
+  readonly restoreHome: (file: string, home: string) => Promise<Result<{ files: number }>>;
+  /** Starts this very program in the background; for the demo. */
+  readonly spawnSelf: (args: readonly string[], log: string) => { readonly pid: number; stop(): Promise<void> };
+}
+
+/** Given with every command. */
+export interface GlobalOptions {
+  readonly json: boolean;
+  readonly server: string | undefined;
+  readonly home: string;
+  /** As named on the command line or by FAIRLEAD_HOME. */
+  readonly homeGiven: string | undefined;
+  readonly config: string;
+}
+
+export interface CommandContext {
+  readonly deps: CliDependencies;
+  readonly output: Output;
+  globals(): GlobalOptions;
+  /** The server to talk to, or the home itself where none runs. */
+  client(): Promise<Result<ApiClient>>;
+  /** Ends what `client` opened, early. */
+  close(): Promise<void>;
+  /** Registers what a command does; its answer is the exit code. */
+  action<Args extends readonly unknown[]>(command: Command, act: (...args: Args) => Promise<number>): void;
+  /** Tells a fault and answers its exit code. */
+  fail(fault: Fault): number;
+}
+
+export function exitOf(fault: Fault): number {
+  return exitCodeOf(fault.code);
+}

@@ -1,0 +1,190 @@
+import { spawn } from "node:child_process";
+import { createWriteStream, openSync } from "node:fs";
+import { mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
+import { familyOrFault, readFamilyAt } from "./compose/family-source.ts";
+import { inspectRepository } from "./compose/inspect.ts";
+import { startServer, type ServeOptions } from "./compose/server.ts";
+import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
+import { createProcessExecutor } from "./execute/process/index.ts";
+import type { Family } from "./family/index.ts";
+import { createRegistryClient, pullToLayout } from "./oci/index.ts";
+import { homeAt } from "./server/home.ts";
+import { openBackup, restoreBackup } from "./server/backup.ts";
+import { lockHome, tryOpenStore } from "./store/index.ts";
+import { version } from "./version.ts";
+
+/** Beside the built program: the hook of pushes, and the assets of pages. */
+const here = fileURLToPath(new URL(".", import.meta.url));
+const installed = { hookFile: join(here, "proc-receive.mjs"), assets: join(here, "assets") };
+const program = fileURLToPath(import.meta.url);
+
+async function familyAt(config: string): Promise<Result<Family>> {
+  const reading = await readFamilyAt(config);
+  return reading.ok ? familyOrFault(reading.value) : reading;
+}
+
+function onBug(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${new Date().toISOString()} bug: ${text}\n`);
+}
+
+function serveOptions(family: Family, request: ServeRequest, tell: (line: string) => void): ServeOptions {
+  return {
+    clock: systemClock,
+    ids: systemIds,
+    family,
+    home: request.home,
+    database: request.database,
+    listen: { host: request.host, port: request.port },
+    publicUrl: request.publicUrl,
+    behindProxy: request.behindProxy,
+    places: request.places,
+    work: request.work,
+    allowCage: process.env["FAIRLEAD_CAGE_OFF"] !== "1",
+    env: process.env,
+    installed,
+    tell,
+    onBug,
+  };
+}
+
+async function serve(request: ServeRequest, output: Output): Promise<Result<void>> {
+  const family = await familyAt(request.config);
+  if (!family.ok) return family;
+  const started = await startServer(serveOptions(family.value, request, (line) => output.progress(line)));
+  if (!started.ok) return started;
+  const server = started.value;
+  output.print(`Fairlead serves ${family.value.name} at ${server.url}`);
+  if (server.firstStart) {
+    output.print(`The administrator's token is in ${server.home.adminToken}`);
+    output.print(
+      `Back up ${server.home.root} (fairlead backup FILE): it holds the repositories, the images and every decision.`,
+    );
+  }
+  for (const missing of server.missing)
+    output.print(`Not isolated: ${missing}. Strangers' changes do not run; fairlead doctor says how to mend it.`);
+  if (family.value.components.length === 0)
+    output.print("The family has no component yet; fairlead init URL… writes a family file.");
+  void server.settled.then(() => output.progress("ready"));
+  await new Promise<void>((done) => {
+    process.once("SIGINT", () => done());
+    process.once("SIGTERM", () => done());
+  });
+  output.progress("stopping; what runs is started again with the next start");
+  await server.stop();
+  return ok(undefined);
+}
+
+async function readHome(config: string, home: string) {
+  const family = await familyAt(config);
+  if (!family.ok) return family;
+  if (!(await stat(homeAt(home, undefined).database).catch(() => undefined)))
+    return err(
+      fault("not-found", `there is no home at ${home} yet`, { hint: `start it: fairlead serve --config ${config}` }),
+    );
+  const request = {
+    config,
+    home,
+    database: undefined,
+    host: "",
+    port: 0,
+    publicUrl: undefined,
+    behindProxy: false,
+    places: 1,
+    work: undefined,
+  };
+  const options = serveOptions(family.value, request, () => {});
+  const opened = await startServer({ ...options, listen: undefined });
+  return opened.ok ? ok({ fetch: opened.value.fetch, close: opened.value.stop }) : opened;
+}
+
+async function capabilities(cluster: string) {
+  const folder = await mkdtemp(join(tmpdir(), "fairlead-doctor-"));
+  const executor = await createProcessExecutor({
+    folder,
+    clock: systemClock,
+    ids: systemIds,
+    reachable: () => [],
+    cluster: () => cluster,
+    allowCage: process.env["FAIRLEAD_CAGE_OFF"] !== "1",
+  });
+  try {
+    return await executor.capabilities();
+  } finally {
+    await executor.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function backupHome(_config: string, root: string, file: string): Promise<Result<{ bytes: number }>> {
+  const home = homeAt(root, undefined);
+  const locked = lockHome(home.lock);
+  if (!locked.ok) return locked;
+  const store = await tryOpenStore(`sqlite:${home.database}`);
+  if (!store.ok) {
+    locked.value.release();
+    return store;
+  }
+  try {
+    const stream = await openBackup(home, store.value, systemIds);
+    if (!stream.ok) return stream;
+    await pipeline(stream.value, createWriteStream(`${file}.part`, { mode: 0o600 }));
+    await rename(`${file}.part`, file);
+    return ok({ bytes: (await stat(file)).size });
+  } finally {
+    await store.value.close();
+    locked.value.release();
+  }
+}
+
+function spawnSelf(args: readonly string[], log: string) {
+  const out = openSync(log, "a");
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", out, out], detached: true });
+  const ended = new Promise<void>((done) => child.once("exit", () => done()));
+  return {
+    pid: child.pid ?? 0,
+    stop: async () => {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+const dependencies: CliDependencies = {
+  stdout: { write: (text) => void process.stdout.write(text), isTTY: process.stdout.isTTY === true },
+  stderr: { write: (text) => void process.stderr.write(text), isTTY: process.stderr.isTTY === true },
+  env: process.env,
+  cwd: process.cwd(),
+  clock: systemClock,
+  ids: systemIds,
+  version,
+  fetch: (request) => fetch(request),
+  serve,
+  readHome,
+  readFamily: readFamilyAt,
+  capabilities,
+  inspect: inspectRepository,
+  pull: (image, folder) =>
+    pullToLayout({ client: createRegistryClient({ clock: systemClock }), ids: systemIds }, image, folder),
+  backupHome,
+  restoreHome: async (file, home) => {
+    if (!(await stat(file).catch(() => undefined))) return err(fault("not-found", `there is no file ${file}`));
+    return await restoreBackup(createReadStream(file), home);
+  },
+  spawnSelf,
+};
+
+process.on("uncaughtException", (error) => {
+  onBug(error);
+  process.exit(3);
+});
+process.on("unhandledRejection", (error) => onBug(error));
+// Writing to a closed pipe (`fairlead logs | head`) ends the program, as it does any other.
+process.stdout.on("error", () => process.exit(0));
+process.exitCode = await runProgram(process.argv.slice(2), dependencies);
