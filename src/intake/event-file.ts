@@ -43,8 +43,11 @@ export async function readEventFile(sources: FactSources, now: number, value: un
   const parsed = eventFileSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    const hint = "an event has kind push, tag, change, comment or tick; deliveries of GitHub are not read by this version";
-    return err(fault("bad-input", `the event: ${issue?.path.map(String).join(".") ?? ""} ${issue?.message ?? ""}`, { hint }));
+    const hint =
+      "an event has kind push, tag, change, comment or tick; deliveries of GitHub are not read by this version";
+    return err(
+      fault("bad-input", `the event: ${issue?.path.map(String).join(".") ?? ""} ${issue?.message ?? ""}`, { hint }),
+    );
   }
   const file = parsed.data;
   const at = file.at === undefined ? now : typeof file.at === "number" ? file.at : Date.parse(file.at);
@@ -127,7 +130,9 @@ async function changeEvent(
   const branch = file.change?.base ?? known?.base ?? (await repository.defaultBranch()) ?? "main";
   const head = file.change?.head ?? known?.head;
   if (head === undefined)
-    return err(fault("not-found", `${component.name} has no change ${number}`, { hint: "give its head in change.head" }));
+    return err(
+      fault("not-found", `${component.name} has no change ${number}`, { hint: "give its head in change.head" }),
+    );
   const author = file.change?.author ?? known?.author ?? "unknown";
   const facts = {
     number,

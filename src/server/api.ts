@@ -82,8 +82,10 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       ),
     ),
     reading("/runs/:id", "One run, by its id or its build id.", ({ params }) => views.run(params["id"] ?? "")),
-    reading("/runs/:id/log", "Its log from `offset` on; `x-log-next` and `x-log-complete` tell how to go on.", (input) =>
-      readLog(parts, input.params["id"] ?? "", whole(input.query, "offset") ?? 0),
+    reading(
+      "/runs/:id/log",
+      "Its log from `offset` on; `x-log-next` and `x-log-complete` tell how to go on.",
+      (input) => readLog(parts, input.params["id"] ?? "", whole(input.query, "offset") ?? 0),
     ),
     reading("/releases", "Releases, newest first.", async ({ query }) =>
       ok(
@@ -157,7 +159,11 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       "contributor",
       z.object({}),
       async ({ params, principal }) => {
-        const closed = await parts.changeActs.close(params["component"] ?? "", number(params["number"]) ?? 0, principal);
+        const closed = await parts.changeActs.close(
+          params["component"] ?? "",
+          number(params["number"]) ?? 0,
+          principal,
+        );
         return closed.ok ? ok({ closed: true }) : closed;
       },
     ),
@@ -213,7 +219,12 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>
         principal.role === "administrator"
           ? ok({ items: await parts.access.list() })
-          : err(fault(principal.tokenId === "anonymous" ? "unauthorized" : "forbidden", "only an administrator sees tokens")),
+          : err(
+              fault(
+                principal.tokenId === "anonymous" ? "unauthorized" : "forbidden",
+                "only an administrator sees tokens",
+              ),
+            ),
       ),
       role: "administrator",
     },

@@ -106,7 +106,11 @@ function mountApi(app: Hono<PageEnv>, parts: AppParts): void {
     app.on(route.method, `/api/v1${route.path}`, (context) => answer(parts, route, context));
   }
   app.all("/api/*", (context) =>
-    faultAnswer(fault("not-found", `there is no ${context.req.method} ${context.req.path}`, { hint: "/api/openapi.json lists what there is" })),
+    faultAnswer(
+      fault("not-found", `there is no ${context.req.method} ${context.req.path}`, {
+        hint: "/api/openapi.json lists what there is",
+      }),
+    ),
   );
 }
 
@@ -114,7 +118,9 @@ async function answer(parts: AppParts, route: Route, context: Context): Promise<
   const authorization = context.req.header("authorization");
   const principal = await principalOf(parts, context);
   if (authorization !== undefined && !principal)
-    return faultAnswer(fault("unauthorized", "the token is unknown, expired or revoked", { hint: "fairlead login URL" }));
+    return faultAnswer(
+      fault("unauthorized", "the token is unknown, expired or revoked", { hint: "fairlead login URL" }),
+    );
   if (!principal && !parts.anonymousRead()) return faultAnswer(needToken);
   const body = await readBody(context);
   if (body === "too-large") return faultAnswer(fault("limit", "the request's body is too large"));

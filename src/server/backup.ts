@@ -69,7 +69,9 @@ async function addFile(archive: Pack, file: string, name: string): Promise<void>
 export async function restoreBackup(source: Readable, root: string): Promise<Result<{ readonly files: number }>> {
   const present = await readdir(root).catch(() => []);
   if (present.length > 0)
-    return err(fault("refused", `${root} is not empty`, { hint: "name a new home with --home; nothing is overwritten" }));
+    return err(
+      fault("refused", `${root} is not empty`, { hint: "name a new home with --home; nothing is overwritten" }),
+    );
   const beside = `${root}.restoring`;
   await rm(beside, { recursive: true, force: true });
   await mkdir(beside, { recursive: true, mode: 0o700 });
@@ -80,7 +82,8 @@ export async function restoreBackup(source: Readable, root: string): Promise<Res
     const safe = isSafe(header.name) && header.type === "file";
     const target = join(beside, header.name);
     const write = async () => {
-      if (!safe) throw new Error(`the backup holds ${JSON.stringify(header.name.slice(0, 100))}, which none of ours does`);
+      if (!safe)
+        throw new Error(`the backup holds ${JSON.stringify(header.name.slice(0, 100))}, which none of ours does`);
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await pipeline(stream, createWriteStream(target, { flags: "wx", mode: (header.mode ?? 0o600) & 0o700 }));
       database ||= header.name === "fairlead.db";
@@ -92,7 +95,9 @@ export async function restoreBackup(source: Readable, root: string): Promise<Res
     await pipeline(source, createGunzip(), unpack);
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
-    return err(fault("bad-input", `this is no backup of Fairlead: ${error instanceof Error ? error.message : String(error)}`));
+    return err(
+      fault("bad-input", `this is no backup of Fairlead: ${error instanceof Error ? error.message : String(error)}`),
+    );
   }
   if (!database) {
     await rm(beside, { recursive: true, force: true });
@@ -105,6 +110,7 @@ export async function restoreBackup(source: Readable, root: string): Promise<Res
 
 function isSafe(name: string): boolean {
   const parts = name.split("/");
-  const known = name === "fairlead.db" || files.some((file) => file === name) || folders.some((folder) => folder === parts[0]);
+  const known =
+    name === "fairlead.db" || files.some((file) => file === name) || folders.some((folder) => folder === parts[0]);
   return known && !parts.some((part) => part === "" || part === "." || part === "..") && name.length < 1000;
 }

@@ -21,9 +21,15 @@ export async function serveResults(results: ResultStore, path: string): Promise<
     });
   }
   const entries = await results.list(path);
-  if (!entries) return new Response("there is nothing here\n", { status: 404, headers: { "content-type": "text/plain", ...headers } });
+  if (!entries)
+    return new Response("there is nothing here\n", {
+      status: 404,
+      headers: { "content-type": "text/plain", ...headers },
+    });
   const lines = [...entries]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((entry) => (entry.directory ? `${entry.name}/` : `${entry.name}  ${entry.size}`));
-  return new Response(`${lines.join("\n")}\n`, { headers: { ...headers, "content-type": "text/plain; charset=utf-8" } });
+  return new Response(`${lines.join("\n")}\n`, {
+    headers: { ...headers, "content-type": "text/plain; charset=utf-8" },
+  });
 }

@@ -105,7 +105,10 @@ export function openApiDocument(routes: readonly Route[], version: string): unkn
           : {}),
         responses: {
           200: { description: "The answer.", content: { "application/json": {} } },
-          default: { description: "`{error: {code, message, hint, place, facts}}`", content: { "application/json": {} } },
+          default: {
+            description: "`{error: {code, message, hint, place, facts}}`",
+            content: { "application/json": {} },
+          },
         },
       },
     };

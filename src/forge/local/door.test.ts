@@ -35,20 +35,31 @@ beforeEach(async () => {
       handlePush: async (request) => {
         pushes.push(request);
         const repository = await own.open(request.component);
-        return await Promise.all(request.commands.map(async (command): Promise<CommandAnswer> => {
-          if (command.ref === "refs/heads/secret") return { ref: command.ref, accepted: false, reason: "no", lines: ["ask first"] };
-          const movedRef = command.ref.startsWith("refs/for/") ? "refs/pull/1/head" : undefined;
-          await repository.updateRef(movedRef ?? command.ref, command.before, command.after);
-          return { ref: command.ref, accepted: true, movedRef, lines: ["hello \u001b[31mred"] };
-        }));
+        return await Promise.all(
+          request.commands.map(async (command): Promise<CommandAnswer> => {
+            if (command.ref === "refs/heads/secret")
+              return { ref: command.ref, accepted: false, reason: "no", lines: ["ask first"] };
+            const movedRef = command.ref.startsWith("refs/for/") ? "refs/pull/1/head" : undefined;
+            await repository.updateRef(movedRef ?? command.ref, command.before, command.after);
+            return { ref: command.ref, accepted: true, movedRef, lines: ["hello \u001b[31mred"] };
+          }),
+        );
       },
     },
   });
   await new Promise<void>((resolve) => {
-    server = serve({ fetch: (request) => door.handle(request, "one", new URL(request.url).pathname.slice("/git/one.git/".length), principal), port: 0, hostname: "127.0.0.1" }, (info) => {
-      url = `http://127.0.0.1:${info.port}/git/one.git`;
-      resolve();
-    });
+    server = serve(
+      {
+        fetch: (request) =>
+          door.handle(request, "one", new URL(request.url).pathname.slice("/git/one.git/".length), principal),
+        port: 0,
+        hostname: "127.0.0.1",
+      },
+      (info) => {
+        url = `http://127.0.0.1:${info.port}/git/one.git`;
+        resolve();
+      },
+    );
   });
 });
 
@@ -60,7 +71,15 @@ afterEach(async () => {
 });
 
 async function git(...args: string[]) {
-  const env = { PATH: process.env["PATH"], HOME: root, GIT_AUTHOR_NAME: "a", GIT_AUTHOR_EMAIL: "a@b", GIT_COMMITTER_NAME: "a", GIT_COMMITTER_EMAIL: "a@b", GIT_TERMINAL_PROMPT: "0" };
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: root,
+    GIT_AUTHOR_NAME: "a",
+    GIT_AUTHOR_EMAIL: "a@b",
+    GIT_COMMITTER_NAME: "a",
+    GIT_COMMITTER_EMAIL: "a@b",
+    GIT_TERMINAL_PROMPT: "0",
+  };
   return await run("git", args, { env, cwd: root });
 }
 

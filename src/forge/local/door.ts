@@ -37,12 +37,25 @@ export async function createGitDoor(options: GitDoorOptions): Promise<GitDoor> {
     hooked.add(directory);
   }
 
-  async function serve(request: Request, component: string, service: Service, advertise: boolean, principal: Principal): Promise<Response> {
+  async function serve(
+    request: Request,
+    component: string,
+    service: Service,
+    advertise: boolean,
+    principal: Principal,
+  ): Promise<Response> {
     const repository = await options.git.open(component);
     const push = service === "git-receive-pack" && !advertise ? socket.admit(component, principal) : undefined;
     if (push) await installHook(repository.directory);
     const limit = `receive.maxInputSize=${options.maxPushBytes ?? 2 * 1024 ** 3}`;
-    const args = ["-c", limit, service.slice("git-".length), "--stateless-rpc", ...(advertise ? ["--http-backend-info-refs"] : []), repository.directory];
+    const args = [
+      "-c",
+      limit,
+      service.slice("git-".length),
+      "--stateless-rpc",
+      ...(advertise ? ["--http-backend-info-refs"] : []),
+      repository.directory,
+    ];
     const protocol = request.headers.get("git-protocol") ?? "";
     const child = spawnGit(args, {
       env: {
@@ -59,7 +72,8 @@ export async function createGitDoor(options: GitDoorOptions): Promise<GitDoor> {
     child.stdin.on("error", () => undefined);
     feed(request, child);
     request.signal.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
-    const header = advertise && !(service === "git-upload-pack" && /version=2/.test(protocol)) ? announcement(service) : undefined;
+    const header =
+      advertise && !(service === "git-upload-pack" && /version=2/.test(protocol)) ? announcement(service) : undefined;
     return new Response(bodyOf(child, header), {
       headers: {
         "content-type": `application/x-${service}-${advertise ? "advertisement" : "result"}`,
@@ -131,4 +145,3 @@ function announcement(service: Service): string {
 function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
-

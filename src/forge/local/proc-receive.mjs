@@ -44,7 +44,8 @@ function flush() {
 
 async function readAll() {
   const packets = [];
-  for (let packet = await read(); packet !== undefined; packet = await read()) packets.push(packet.toString("utf8").replace(/\n$/, ""));
+  for (let packet = await read(); packet !== undefined; packet = await read())
+    packets.push(packet.toString("utf8").replace(/\n$/, ""));
   return packets;
 }
 

@@ -26,7 +26,11 @@ const mostBytes = 4 * 1024 * 1024;
  * Where hooks of pushes under way ask the server. In a folder of our own with mode 0700, so that no other user and no job
  * reaches it; each push shows a secret that ends with it.
  */
-export async function openPushSocket(ids: Ids, handler: PushHandler, onBug: (error: unknown) => void): Promise<PushSocket> {
+export async function openPushSocket(
+  ids: Ids,
+  handler: PushHandler,
+  onBug: (error: unknown) => void,
+): Promise<PushSocket> {
   const folder = await mkdtemp(join(tmpdir(), "fairlead-push-"));
   const path = join(folder, "s");
   const admitted = new Map<string, { component: string; principal: Principal }>();
@@ -58,7 +62,11 @@ export async function openPushSocket(ids: Ids, handler: PushHandler, onBug: (err
     const push = admitted.get(question.secret);
     if (!push) return question.commands.map(({ ref }) => ({ ref, accepted: false, reason: "unknown push", lines: [] }));
     const answers = await handler.handlePush({ ...push, commands: question.commands, options: question.options });
-    return answers.map((each) => ({ ...each, reason: forOneLine(each.reason ?? "refused", 100), lines: each.lines.map((line) => forOneLine(line, 500)) }));
+    return answers.map((each) => ({
+      ...each,
+      reason: forOneLine(each.reason ?? "refused", 100),
+      lines: each.lines.map((line) => forOneLine(line, 500)),
+    }));
   }
 
   return {
