@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { createWriteStream, openSync } from "node:fs";
+import { createReadStream, createWriteStream, openSync } from "node:fs";
 import { mkdtemp, rename, rm, stat } from "node:fs/promises";
-import { createReadStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -9,13 +8,13 @@ import { fileURLToPath } from "node:url";
 import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
 import { familyOrFault, readFamilyAt } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
-import { startServer, type ServeOptions } from "./compose/server.ts";
+import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import { createProcessExecutor } from "./execute/process/index.ts";
 import type { Family } from "./family/index.ts";
 import { createRegistryClient, pullToLayout } from "./oci/index.ts";
-import { homeAt } from "./server/home.ts";
 import { openBackup, restoreBackup } from "./server/backup.ts";
+import { homeAt } from "./server/home.ts";
 import { lockHome, tryOpenStore } from "./store/index.ts";
 import { version } from "./version.ts";
 

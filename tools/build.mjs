@@ -20,7 +20,9 @@ await build({
   external: ["libsql", "pg-native"],
   jsx: "automatic",
   jsxImportSource: "hono/jsx",
-  banner: { js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+  },
   logLevel: "warning",
 });
 await cp(join(root, "src/forge/local/proc-receive.mjs"), join(dist, "proc-receive.mjs"));

@@ -1,4 +1,4 @@
-import { err, fault, type Fault, ok, type Result } from "../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../core/index.ts";
 
 /** Asks a server's API. Faults are the server's own, or `unavailable`. */
 export interface ApiClient {

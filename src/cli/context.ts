@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { FamilyReading, RepositoryFinding } from "../config/index.ts";
-import { type Clock, type Fault, exitCodeOf, type Ids, type Result } from "../core/index.ts";
+import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
 import type { ApiClient, Fetch } from "./api-client.ts";
 import type { Output, Sink } from "./output.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { type FamilyReading, type KnownRules, readFamilyFile } from "../config/index.ts";
 import { err, fault, ok, type Result } from "../core/index.ts";
-import { type Diagnostic, type FamilyReading, type KnownRules, readFamilyFile } from "../config/index.ts";
 import type { Family } from "../family/index.ts";
 import { rules } from "../policy/index.ts";
 
@@ -28,5 +28,3 @@ export function familyOrFault(reading: FamilyReading): Result<Family> {
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more: fairlead check)` : "";
   return err(fault("bad-input", `${message}${more}`, { place: { file, line, column }, hint }));
 }
-
-export type { Diagnostic };

@@ -1,4 +1,4 @@
-export { type ConventionFacts, readConventions, type RevisionFiles } from "./conventions.ts";
+export { type ConventionFacts, type RevisionFiles, readConventions } from "./conventions.ts";
 export { type Diagnostic, didYouMean } from "./diagnostics.ts";
 export { type FamilyReading, type KnownRules, readFamilyFile } from "./family-file.ts";
 export { guessFamily, type RepositoryFinding } from "./family-guess.ts";

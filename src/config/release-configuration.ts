@@ -1,6 +1,6 @@
 import type { Result } from "../core/index.ts";
 import type { Component, ReleaseConfiguration } from "../family/index.ts";
-import { type ConventionFacts, readConventions, type RevisionFiles } from "./conventions.ts";
+import { type ConventionFacts, type RevisionFiles, readConventions } from "./conventions.ts";
 import { readReleaseFile, releaseFileName } from "./release-file.ts";
 
 /** What a revision says about how it is built and released: its `.fairlead.yaml`, else the conventions. */

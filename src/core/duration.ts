@@ -1,6 +1,6 @@
+import type { Millis } from "./clock.ts";
 import { fault } from "./fault.ts";
 import { err, ok, type Result } from "./result.ts";
-import type { Millis } from "./clock.ts";
 
 const units: Readonly<Record<string, number>> = {
   ns: 1e-6,

@@ -183,6 +183,7 @@ function badNames(request: CheckoutRequest): Fault | undefined {
     baseRef.length > 200 ||
     baseRef.startsWith("-") ||
     baseRef.split("/").some((part) => part === "" || part.startsWith(".") || part.endsWith(".lock")) ||
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: git allows none in a ref name
     !/^[^\x00-\x20\x7f~^:?*[\\]+$/.test(baseRef) ||
     baseRef.includes("..");
   if (wrong) return fault("bad-input", `${JSON.stringify(baseRef)} is no branch that can be checked out`);

@@ -183,6 +183,7 @@ async function trustOwnersOf(repository: Repository, url: string): Promise<Recor
 }
 
 function allowedUrl(url: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: no URL that is read holds one
   if (url.length > 2000 || url.startsWith("-") || /[\x00-\x20]/.test(url)) return false;
   return /^(https?|ssh|git|file):\/\/[^-]/.test(url) || url.startsWith("/") || /^[\w.-]+@[\w.-]+:[^-:][^:]*$/.test(url);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { err, fault, ok, type Result } from "../core/index.ts";
 import { type Component, lineOfBranch } from "../family/index.ts";
 import type { FamilyEvent } from "../plan/index.ts";
-import { type FactSources } from "./facts.ts";
+import type { FactSources } from "./facts.ts";
 import { changeFactsOf, findChange } from "./records.ts";
 
 const id = z.string().regex(/^[0-9a-f]{40}$/, "a full commit id");

@@ -3,8 +3,8 @@ import {
   type Component,
   lineOfBranch,
   mayMaintain,
-  parseVersionTag,
   type Principal,
+  parseVersionTag,
   sortedVersions,
 } from "../family/index.ts";
 import type { Forge } from "../forge/index.ts";

@@ -1,5 +1,5 @@
-import { type Clock, type Fault, type Ids, isRetryable } from "../core/index.ts";
 import type { Selectable } from "kysely";
+import { type Clock, type Fault, type Ids, isRetryable } from "../core/index.ts";
 import type { JournalRow, Store, Trx } from "../store/index.ts";
 import type { EffectHandler, Journal, JournalEntry } from "./model.ts";
 

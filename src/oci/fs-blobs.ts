@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { err, fault, type Fault, type Ids, ok } from "../core/index.ts";
+import { err, type Fault, fault, type Ids, ok } from "../core/index.ts";
 import type { Digest } from "./documents.ts";
 import { isDigest } from "./reference.ts";
 import type { BlobStore } from "./store.ts";

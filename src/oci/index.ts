@@ -22,6 +22,6 @@ export {
 export { writeLayout } from "./layout.ts";
 export { pullToLayout } from "./pull.ts";
 export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
-export { createRegistryClient, type Credentials, isLoopback, type RegistryClient } from "./registry-client.ts";
+export { type Credentials, createRegistryClient, isLoopback, type RegistryClient } from "./registry-client.ts";
 export { createRemoteRegistry } from "./remote-registry.ts";
 export type { BlobStore, ImageRegistry, StoredImage } from "./store.ts";

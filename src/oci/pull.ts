@@ -1,11 +1,11 @@
-import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { openFsBlobStore } from "./fs-blobs.ts";
+import { referredTo } from "./image-contents.ts";
 import { writeLayout } from "./layout.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import type { RegistryClient, RemoteManifest } from "./registry-client.ts";
-import { referredTo } from "./image-contents.ts";
 
 /** `fairlead pull`: an image as an OCI layout in a new or empty folder. Faults also: `bad-input` for a folder in use. */
 export async function pullToLayout(

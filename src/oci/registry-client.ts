@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Clock, err, fault, type Fault, ok, type Result } from "../core/index.ts";
+import { type Clock, err, type Fault, fault, ok, type Result } from "../core/index.ts";
 import type { Descriptor, Digest } from "./documents.ts";
 import { indexTypes, largestManifest, type ManifestDocument, manifestTypes, parseManifest } from "./image-contents.ts";
 

@@ -1,7 +1,7 @@
 import { isDigest } from "../oci/index.ts";
-import { type DoorVisit, faultResponse } from "./door.ts";
 import { registryError } from "./errors.ts";
 import { hasBlob, linkBlob } from "./records.ts";
+import { type DoorVisit, faultResponse } from "./visit.ts";
 
 const immutable = { "cache-control": "private, max-age=31536000, immutable" };
 

@@ -1,4 +1,5 @@
-export { createRegistryDoor, type RegistryDoorOptions } from "./door.ts";
+export { createRegistryDoor } from "./door.ts";
 export { judgeRegistryRequest } from "./policy.ts";
 export { createBuiltinRegistry } from "./publisher.ts";
 export { openUploads, type Uploads } from "./uploads.ts";
+export type { RegistryDoorOptions } from "./visit.ts";

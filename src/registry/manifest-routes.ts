@@ -7,10 +7,10 @@ import {
   parseManifest,
   referredTo,
 } from "../oci/index.ts";
-import { type DoorVisit, faultResponse } from "./door.ts";
 import { registryError } from "./errors.ts";
-import { judgeTagWrite } from "./tag-write.ts";
 import { digestOfTag, findManifest, insertManifest, referrersOf, tagsMeaning, tagsOf } from "./records.ts";
+import { judgeTagWrite } from "./tag-write.ts";
+import { type DoorVisit, faultResponse } from "./visit.ts";
 
 export async function manifestRoute(visit: DoorVisit, reference: string): Promise<Response> {
   switch (visit.request.method) {

@@ -1,4 +1,4 @@
-import { fault, err, ok, type Clock } from "../core/index.ts";
+import { type Clock, err, fault, ok } from "../core/index.ts";
 import type { EffectHandler } from "../journal/index.ts";
 import type { Descriptor, ImageRegistry } from "../oci/index.ts";
 import { appendFeed, type Store } from "../store/index.ts";

@@ -1,5 +1,5 @@
-export { type CanaryOrder, canaryPublisher, type CanaryPublisherOptions, currentCanary } from "./canary.ts";
-export { releasePublisher, type ReleasePublisherOptions } from "./publish.ts";
+export { type CanaryOrder, type CanaryPublisherOptions, canaryPublisher, currentCanary } from "./canary.ts";
+export { type ReleasePublisherOptions, releasePublisher } from "./publish.ts";
 export {
   advance,
   builtImages,

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, constants } from "node:fs";
+import { constants, createReadStream, createWriteStream } from "node:fs";
 import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";

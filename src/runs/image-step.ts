@@ -1,4 +1,4 @@
-import { fault, err, ok, type Result } from "../core/index.ts";
+import { err, fault, ok, type Result } from "../core/index.ts";
 import type { Component, Platform, ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "../family/index.ts";
 import type { Assembler } from "../images/index.ts";
 import type { LogWriter } from "../results/index.ts";

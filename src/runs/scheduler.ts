@@ -2,7 +2,7 @@ import type { Clock } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Run, RunEnd } from "./model.ts";
 import { pickRunnable } from "./queue.ts";
-import { abortsAsked, claimRun, finishRun, renewLease, requeueLost, waitingRuns, pendingByJob } from "./records.ts";
+import { abortsAsked, claimRun, finishRun, pendingByJob, renewLease, requeueLost, waitingRuns } from "./records.ts";
 
 /** What carries out one attempt. It never throws for what a job did; a throw is a bug and ends the run as `error`. */
 export interface Supervisor {

@@ -9,8 +9,8 @@ import { goPathOf, jobEnvironment } from "../jobs/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
-import type { Supervisor } from "./scheduler.ts";
 import { removeTree } from "./remove-tree.ts";
+import type { Supervisor } from "./scheduler.ts";
 
 /** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
 export type ReadReleaseConfiguration = (

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Clock, err, fault, ok, parseDuration } from "../core/index.ts";
+import type { Capability } from "../execute/index.ts";
 import type { Family } from "../family/index.ts";
 import {
   type ChangeActs,
@@ -7,16 +8,15 @@ import {
   type FactSources,
   type Intake,
   type Landing,
-  readEventFile,
   type ReleaseActs,
   type RunActs,
+  readEventFile,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
-import type { Capability } from "../execute/index.ts";
 import type { Plan } from "../plan/index.ts";
 import type { ResultStore } from "../results/index.ts";
 import type { Access } from "./access.ts";
-import { acting, reading, type Route } from "./routes.ts";
+import { acting, type Route, reading } from "./routes.ts";
 import type { Views } from "./views/index.ts";
 
 /** What the API is a door to. */

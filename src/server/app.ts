@@ -1,9 +1,9 @@
-import { Hono } from "hono";
 import type { Context } from "hono";
+import { Hono } from "hono";
+import { fault } from "../core/index.ts";
 import type { Principal } from "../family/index.ts";
 import { roleAtLeast } from "../family/index.ts";
 import type { GitDoor } from "../forge/index.ts";
-import { fault } from "../core/index.ts";
 import { type ApiParts, apiRoutes } from "./api.ts";
 import { checkHost, checkOrigin, securityHeaders } from "./doors.ts";
 import type { EventStream } from "./events.ts";

@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import { extract, pack, type Pack } from "tar-stream";
+import { extract, type Pack, pack } from "tar-stream";
 import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Home } from "./home.ts";

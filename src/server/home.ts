@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Where everything of one family lives. Mode 0700; what is secret is 0600. */
@@ -52,15 +52,6 @@ export async function writePrivate(file: string, content: string): Promise<void>
   const beside = `${file}.new`;
   await writeFile(beside, content, { mode: 0o600, flush: true });
   await rename(beside, file);
-}
-
-export async function readServerFile(home: Home): Promise<{ readonly url: string; readonly pid: number } | undefined> {
-  try {
-    const read: { url: string; pid: number } = JSON.parse(await readFile(home.serverFile, "utf8"));
-    return read;
-  } catch {
-    return undefined;
-  }
 }
 
 export async function removeServerFile(home: Home): Promise<void> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { err, type Fault, fault, httpStatusOf, type Result } from "../core/index.ts";
 import type { Principal } from "../family/index.ts";
 import { roleAtLeast } from "../family/index.ts";
-import { err, fault, type Fault, httpStatusOf, type Result } from "../core/index.ts";
 
 /** What a route of the API gets: parameters of its path, its query, its checked body, and who asks. */
 export interface RouteInput<Body> {

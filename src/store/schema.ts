@@ -1,6 +1,6 @@
 import type { Generated } from "kysely";
-import type { JobType } from "../jobs/index.ts";
 import type { ReleaseState, Role, RunState, Tier } from "../family/index.ts";
+import type { JobType } from "../jobs/index.ts";
 
 /**
  * Rows as both databases hold them: ids are text, times integer milliseconds UTC, booleans 0 or 1, structures JSON text.

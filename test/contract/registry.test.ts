@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFamilyFile } from "../../src/config/index.ts";
 import { must, systemClock, systemIds } from "../../src/core/index.ts";
 import type { Family, Principal } from "../../src/family/index.ts";
-import { readFamilyFile } from "../../src/config/index.ts";
 import {
   type BlobStore,
   createRegistryClient,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { glyphs, type ChangeItem, type List } from "../../server/views/index.ts";
+import { type ChangeItem, glyphs, type List } from "../../server/views/index.ts";
 import { query } from "../api-client.ts";
 import type { CommandContext } from "../context.ts";
 import { age, table } from "../output.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { guessFamily, repositoryNames, type RepositoryFinding } from "../../config/index.ts";
+import { guessFamily, type RepositoryFinding, repositoryNames } from "../../config/index.ts";
 import { fault } from "../../core/index.ts";
 import type { CommandContext } from "../context.ts";
 

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
 import { text } from "node:stream/consumers";
+import type { Command } from "commander";
 import { fault } from "../../core/index.ts";
 import { createApiClient } from "../api-client.ts";
 import type { CommandContext } from "../context.ts";

@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile, chmod } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, err, fault, ok, type Result } from "../../core/index.ts";
 import type { ChangeItem, ComponentView, List, ReleaseView, RunItem, WhyView } from "../../server/views/index.ts";

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import { isPublicAddress } from "./addresses.ts";
 

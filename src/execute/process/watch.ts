@@ -49,7 +49,7 @@ export function watchLimits(
 
   function next(): void {
     cancel = clock.after(intervalMs, () => {
-      look()
+      void look()
         .catch(() => undefined)
         .then((exceeded) => {
           if (stopped) return;

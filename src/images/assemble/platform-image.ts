@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { err, fault, type Fault, ok, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import {
   type BlobStore,
   type ContainerConfig,

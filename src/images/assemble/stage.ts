@@ -1,4 +1,4 @@
-import { err, fault, ok, type Fault, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 
 /** The instructions that make the last stage, those of the stages it is FROM included, and its base image. */

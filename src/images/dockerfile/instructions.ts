@@ -43,7 +43,7 @@ export function parseDockerfile(file: string, text: string): Result<readonly Ins
     err(fault("bad-input", message, { place: { file, line, column }, hint }));
   if (text.length > largest) return at(1, `a Dockerfile has at most ${largest / 1024} KiB`);
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
-  const escape = escapeDirective(lines);
+  const escapeCharacter = escapeDirective(lines);
   const instructions: Instruction[] = [];
   for (let index = 0; index < lines.length; ) {
     const start = index;
@@ -52,7 +52,7 @@ export function parseDockerfile(file: string, text: string): Result<readonly Ins
     while (more && index < lines.length) {
       const line = lines[index++] ?? "";
       if (/^\s*#/.test(line) || (logical !== "" && line.trim() === "")) continue;
-      const continued = line.trimEnd().endsWith(escape);
+      const continued = line.trimEnd().endsWith(escapeCharacter);
       logical += continued ? line.trimEnd().slice(0, -1) : line;
       more = continued;
     }

@@ -1,6 +1,6 @@
 import type { ComponentKind } from "../../family/index.ts";
-import type { CheckSummary, NextStep, RunRef } from "./model.ts";
 import { markOfRelease } from "./marks.ts";
+import type { CheckSummary, NextStep, RunRef } from "./model.ts";
 import { pagePath, shellWord, shortCommit } from "./text.ts";
 
 /** What the judgement about one component looks at. */

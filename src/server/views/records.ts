@@ -268,16 +268,6 @@ export async function decisionsOfCommit(db: Db, prefix: string) {
   );
 }
 
-export async function runsOfCommit(db: Db, commits: readonly string[]): Promise<readonly Selectable<RunRow>[]> {
-  if (commits.length === 0) return [];
-  return await db
-    .selectFrom("runs")
-    .selectAll()
-    .where("head", "in", [...commits])
-    .limit(50)
-    .execute();
-}
-
 /** The feed's end: pages follow events from here. */
 export async function lastFeedSeq(db: Db): Promise<number> {
   const row = await db

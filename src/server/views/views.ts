@@ -1,4 +1,5 @@
 import type { Result } from "../../core/index.ts";
+import type { ResultKey } from "../../results/index.ts";
 import { listChanges, showChange } from "./changes.ts";
 import { showFamily } from "./family-view.ts";
 import type {
@@ -19,7 +20,6 @@ import type {
 import { lastFeedSeq, runRow } from "./records.ts";
 import { listReleases, showRelease } from "./releases.ts";
 import { listRuns, resultKeyOfRow, showRun } from "./runs.ts";
-import type { ResultKey } from "../../results/index.ts";
 import type { ViewSources } from "./sources.ts";
 import { showComponent, showStatus } from "./status.ts";
 import { explain } from "./why.ts";

@@ -1,0 +1,170 @@
+import type { FC } from "hono/jsx";
+import { glyphs, type Mark, pagePath, type ReleaseView, type Station } from "../../server/views/index.ts";
+import { ReleaseTable } from "./component.tsx";
+import { Act, type Viewer } from "./layout.tsx";
+import { Clock, Commit, Copy, Digest, Facts, lasted, Next, Part, State, Table } from "./parts.tsx";
+
+/** A release is one line from left to right; what holds it stands on top. */
+export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number }> = ({ release, viewer, now }) => {
+  const path = pagePath.release(release.id);
+  return (
+    <>
+      <p class="crumb">
+        <a href="/">components</a> / <a href={pagePath.component(release.component)}>{release.component}</a> /{" "}
+        <a href="/releases">releases</a> /
+      </p>
+      <div class="subject">
+        <h1>{`${release.component} ${release.version}`}</h1>
+        <State mark={release.mark} word={release.word} />
+        {release.prerelease ? <span class="dim">pre-release: not production ready</span> : null}
+        <span class="dim">{release.reason}</span>
+      </div>
+      {release.hold === null ? null : <Hold release={release} viewer={viewer} />}
+      <ol class="strip">
+        {release.strip.map((station) => (
+          <li class={station.state}>
+            <span class="glyph" aria-hidden="true">
+              {glyphs[markOf(station)]}
+            </span>
+            <b>{station.name}</b>
+            <span class="lasted">{station.lastedMs === null ? "" : lasted(station.lastedMs)}</span>
+            <small>{station.at === null ? "" : `${station.at.slice(11, 19)} UTC`}</small>
+            <small>{station.note}</small>
+          </li>
+        ))}
+      </ol>
+      <Facts
+        facts={[
+          ["Commit", <Commit id={release.commit} />],
+          ["Tag object", <Commit id={release.tagObject} />],
+          ["Asked by", release.requestedBy],
+          ["Asked", <Clock at={release.requested} />],
+          ["Published", <Clock at={release.published} />],
+          [
+            "Built by",
+            release.run ? <a href={pagePath.run(release.run.id)}>{release.run.job}</a> : "nothing was built",
+          ],
+          ...(release.approved
+            ? ([["Approved", `by ${release.approved.by}: ${release.approved.reason}`]] as const)
+            : []),
+        ]}
+      />
+      <Part title="Images" note={release.withoutImages ? undefined : "published once; a tag always means these bytes"}>
+        <Table
+          heads={["Image", "Platforms", "Digest", "Registries"]}
+          empty={release.withoutImages ? "This component has no images: its tag is the release." : "None yet."}
+          rows={release.images.map((image) => [
+            <b>{image.name}</b>,
+            image.platforms.join(", "),
+            image.digest === null ? <span class="faint">not built</span> : <Digest digest={image.digest} />,
+            <>
+              {image.registries.map((each) => (
+                <span class="registry">
+                  <State
+                    mark={each.state === "published" ? "published" : "queued"}
+                    word={`${each.registry}: ${each.state}`}
+                  />
+                  {each.detail === "" ? null : <small>{each.detail}</small>}
+                </span>
+              ))}
+            </>,
+          ])}
+        />
+      </Part>
+      {release.findings.length === 0 || release.hold !== null ? null : (
+        <Part title="Findings" note="of the preflight; none of them stopped it">
+          <Table
+            heads={["Rule", "Severity", "Fact"]}
+            empty=""
+            rows={release.findings.map((finding) => [finding.rule, finding.severity, finding.message])}
+          />
+        </Part>
+      )}
+      {release.unchecked.length === 0 ? null : (
+        <Part title="Not checked">
+          <Table heads={["Rule", "Why"]} empty="" rows={release.unchecked.map((each) => [each.rule, each.reason])} />
+        </Part>
+      )}
+      {release.others.length === 0 ? null : (
+        <Part title="Other releases">
+          <ReleaseTable releases={release.others} now={now} empty="" />
+        </Part>
+      )}
+      {release.pull === null ? null : (
+        <p class="next">
+          <span class="dim">Pull</span>
+          <span class="whole">
+            <code>{release.pull}</code> <Copy text={release.pull} />
+          </span>
+        </p>
+      )}
+      <Next next={release.next} />
+      <p class="dim">
+        <a href={`/why?subject=${encodeURIComponent(release.id)}`}>Every decision about it, with its reason</a> ·{" "}
+        <a href={path}>this page</a>
+      </p>
+    </>
+  );
+};
+
+function markOf(station: Station): Mark {
+  const marks: Readonly<Record<Station["state"], Mark>> = {
+    done: "success",
+    held: "quarantined",
+    now: "running",
+    ahead: "queued",
+    failed: "failure",
+    published: "published",
+    closed: "aborted",
+  };
+  return marks[station.state];
+}
+
+const Hold: FC<{ release: ReleaseView; viewer: Viewer }> = ({ release, viewer }) => {
+  const hold = release.hold;
+  if (!hold) return null;
+  const path = pagePath.release(release.id);
+  return (
+    <div class="reason quarantined">
+      <h2>
+        <State mark="quarantined" word="Held: nothing is built from this tag" />
+      </h2>
+      {hold.findings.map((finding) => (
+        <dl>
+          <dt>Rule</dt>
+          <dd>
+            <code>{finding.rule}</code>
+          </dd>
+          <dt>Fact</dt>
+          <dd>{finding.message}</dd>
+          <dt>Fix</dt>
+          <dd>{finding.satisfiedBy}</dd>
+        </dl>
+      ))}
+      <dl>
+        <dt>May approve</dt>
+        <dd>{hold.approvable ? hold.approvers.join(", ") : "nobody: this rule cannot be overridden"}</dd>
+        {hold.approvable ? (
+          <>
+            <dt>Would approve</dt>
+            <dd>
+              tag <code>{release.tagObject.slice(0, 7)}</code> on <code>{release.commit.slice(0, 7)}</code>, findings{" "}
+              <code>{release.findingsHash.slice(0, 12)}</code>
+            </dd>
+          </>
+        ) : null}
+      </dl>
+      {hold.approvable ? (
+        <Act
+          viewer={viewer}
+          action={`/releases/${encodeURIComponent(release.id)}/approve`}
+          back={path}
+          label="Approve"
+          solid
+          field={{ name: "reason", label: "Reason, kept with the release" }}
+          otherwise={<code>{`fairlead approve ${release.id} --reason TEXT`}</code>}
+        />
+      ) : null}
+    </div>
+  );
+};

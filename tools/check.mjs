@@ -1,0 +1,60 @@
+// The one command that checks the source: format and lint, types, lint by types, rules between rooms, dead code.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const modules = join(root, "node_modules");
+const node = (script, ...args) => [process.execPath, [join(modules, script), ...args]];
+let failed = false;
+
+function check(name, [program, args], expected = 0) {
+  const started = performance.now();
+  const done = spawnSync(program, args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  const good = done.status === expected;
+  failed ||= !good;
+  console.log(`${good ? "ok    " : "FAILED"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (!good) console.log(`${done.stdout}${done.stderr}${done.error ?? ""}`.trim());
+  return done;
+}
+
+check("format and lint", [join(modules, ".bin/biome"), ["ci", "--colors=off", "--diagnostic-level=error", "."]]);
+check("types", node("typescript7/bin/tsc", "--noEmit", "-p", "tsconfig.json"));
+check("types of islands", node("typescript7/bin/tsc", "--noEmit", "-p", "src/web/islands/tsconfig.json"));
+check("lint by types", [join(modules, ".bin/oxlint"), ["--type-aware", "--deny-warnings", "src", "test", "tools"]]);
+const rooms = check(
+  "rules between rooms",
+  node("dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", "src"),
+);
+if (/\b0 modules/.test(rooms.stdout)) {
+  failed = true;
+  console.log("FAILED rules between rooms: nothing was looked at");
+}
+checkPlantedViolation();
+check("dead code", [join(modules, ".bin/knip"), ["--no-progress"]]);
+process.exit(failed ? 1 : 0);
+
+/** A rule that never fires looks like a rule that is kept: one violation is planted, and must be found. */
+function checkPlantedViolation() {
+  const folder = join(root, "src/core/planted");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, "planted.ts"),
+    'import { openStore } from "../../store/store.ts";\nexport const planted = openStore;\n',
+  );
+  try {
+    const [program, args] = node(
+      "dependency-cruiser/bin/dependency-cruise.mjs",
+      "--config",
+      ".dependency-cruiser.cjs",
+      "src/core",
+    );
+    const done = spawnSync(program, args, { cwd: root, encoding: "utf8" });
+    const caught = done.status !== 0 && /planted\.ts/.test(done.stdout);
+    failed ||= !caught;
+    console.log(`${caught ? "ok    " : "FAILED"} a planted violation is caught`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,14 @@
+// The last lines of bin/test: what was skipped, by name, and one line that sums all up.
+import { readFileSync } from "node:fs";
+
+const report = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const all = report.testResults.flatMap((file) => file.assertionResults);
+const skipped = all.filter((test) => test.status === "skipped" || test.status === "pending" || test.status === "todo");
+for (const test of skipped) console.log(`skipped: ${test.fullName}`);
+const broken = report.testResults.filter(
+  (file) => file.status === "failed" && file.assertionResults.length === 0,
+).length;
+const failed = all.filter((test) => test.status === "failed").length + broken;
+const passed = all.filter((test) => test.status === "passed").length;
+console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
