@@ -21,6 +21,7 @@ import type { BaseSource } from "../model.ts";
 let root: string;
 let blobs: BlobStore;
 let count = 0;
+const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const cleanup: string[] = [];
 
 beforeAll(async () => {
@@ -93,7 +94,7 @@ describe("assembler", () => {
     expect(config).toMatchObject({ architecture: "amd64", os: "linux", created: "2023-11-14T22:13:20Z" });
     expect(config.config).toEqual({
       Labels: { maintainers: "A B", description: "x", "org.opencontainers.image.version": "v1" },
-      Env: ["A=1", "B=two words"],
+      Env: [searchPath, "A=1", "B=two words"],
       User: "65532:65532",
       ExposedPorts: { "8080/tcp": {} },
       Entrypoint: ["/registrar"],
@@ -131,7 +132,7 @@ describe("assembler", () => {
     });
     const image = must(await assemble(above));
     const { manifest, config } = await read(image.root.digest);
-    expect(config.config).toMatchObject({ Env: ["P=1"], WorkingDir: "/srv", Labels: { b: "base" } });
+    expect(config.config).toMatchObject({ Env: [searchPath, "P=1"], WorkingDir: "/srv", Labels: { b: "base" } });
     expect(config.config?.Cmd).toBeUndefined();
     expect(manifest.layers).toHaveLength(3);
     expect(config.rootfs.diff_ids).toHaveLength(3);
@@ -337,6 +338,69 @@ describe("assembler", () => {
     expect(image.root.mediaType).toBe("application/vnd.oci.image.index.v1+json");
   });
 
+  it("follows a Docker base in its media types, and says when that base is for another machine", async () => {
+    const layers = await tarLayers([["echo a > a"]]);
+    bases.set("example.org/docker:1", await imageOf(layers, "docker"));
+    const context = await folderWith({ Dockerfile: 'FROM example.org/docker:1\nCOPY b /b\nCMD ["/b"]\n', b: "" });
+    await chmod(join(context, "b"), 0o755);
+    const image = must(await assemble(context, {}, [amd64, { os: "linux", architecture: "arm64" }]));
+    expect(image.root.mediaType).toBe(mediaTypes.dockerIndex);
+    const { manifest, config } = await read(image.platforms[0]?.manifest.digest ?? "");
+    expect([manifest.mediaType, manifest.config.mediaType]).toEqual([
+      mediaTypes.dockerManifest,
+      mediaTypes.dockerConfig,
+    ]);
+    expect(manifest.layers.map((layer) => layer.mediaType)).toEqual(Array(2).fill(mediaTypes.dockerLayerGzip));
+    expect(manifest.annotations).toBeUndefined();
+    expect(config.history?.filter((entry) => entry.empty_layer !== true)).toHaveLength(2);
+    expect(image.warnings).toMatchObject([
+      { message: "example.org/docker:1 is for linux/amd64, the image for linux/arm64", place: { line: 1, column: 6 } },
+    ]);
+  });
+
+  it("does not let a link bring in what .dockerignore leaves out, and refuses names that are not UTF-8", async () => {
+    const context = await folderWith({
+      Dockerfile: "FROM scratch\nCOPY way /x\n",
+      ".dockerignore": "key\n",
+      key: "secret",
+    });
+    await symlink("/key", join(context, "way"));
+    const ignored = await assemble(context);
+    expect(!ignored.ok && ignored.error.message).toBe("way is left out by .dockerignore");
+    const odd = await folderWith({ Dockerfile: "FROM scratch\nCOPY d /d\n", "d/a": "" });
+    await writeFile(Buffer.concat([Buffer.from(join(odd, "d")), Buffer.from([0x2f, 0xff, 0xfe])]), "");
+    const refused = await assemble(odd);
+    expect(!refused.ok && refused.error).toMatchObject({
+      message: expect.stringContaining("is not UTF-8"),
+      place: { line: 2 },
+    });
+  });
+
+  it("writes nothing when an instruction fails, and no layer of a stage that is only copied from", async () => {
+    const own = await openFsBlobStore({ root: join(root, `own-${++count}`), ids: systemIds });
+    const written: number[] = [];
+    const counted: BlobStore = {
+      ...own,
+      write: (bytes, expected) => {
+        written.push(1);
+        return own.write(bytes, expected);
+      },
+    };
+    const assembler = createAssembler({ blobs: counted, bases: source, compression: chooseCompression() });
+    const build = async (dockerfile: string) =>
+      await assembler.assemble({
+        context: await folderWith({ Dockerfile: dockerfile, a: "a" }),
+        platforms: [{ platform: amd64, dockerfile: "Dockerfile", args: {} }],
+        labels: {},
+        epoch: 0,
+        index: false,
+      });
+    expect((await build("FROM scratch\nCOPY a /a\nCOPY b /b\n")).ok).toBe(false);
+    expect(written).toHaveLength(0);
+    expect((await build("FROM scratch AS one\nCOPY a /a\nFROM scratch\nCOPY --from=one a /b\n")).ok).toBe(true);
+    expect(written).toHaveLength(3);
+  });
+
   for (const tool of ["skopeo", "buildah"]) {
     const there = spawnSync(tool, ["--version"]).status === 0 && (tool === "skopeo" || process.getuid?.() === 0);
     it.skipIf(!there)(
@@ -353,12 +417,13 @@ describe("assembler", () => {
         must(await writeLayout(blobs, image.root, layout, "v1"));
         if (tool === "skopeo") {
           const seen = JSON.parse(execFileSync(tool, ["inspect", `oci:${layout}:v1`], { encoding: "utf8" }));
-          expect(seen).toMatchObject({ Architecture: "amd64", Env: ["A=1"], Digest: image.root.digest });
+          expect(seen).toMatchObject({ Architecture: "amd64", Env: [searchPath, "A=1"], Digest: image.root.digest });
           expect(seen.Layers).toHaveLength(2);
           return;
         }
         const storage = ["--storage-driver", "vfs", "--root", join(root, "b-root"), "--runroot", join(root, "b-run")];
-        const run = (args: readonly string[]) => execFileSync(tool, [...storage, ...args], { encoding: "utf8" }).trim();
+        const run = (args: readonly string[]) =>
+          execFileSync(tool, [...storage, ...args], { encoding: "utf8", stdio: "pipe" }).trim();
         const container = run(["from", `oci:${layout}:v1`]);
         const folder = run(["mount", container]);
         expect(await readFile(join(folder, "w/b/a"), "utf8")).toBe("content");
@@ -381,20 +446,17 @@ async function tarLayers(steps: readonly (readonly string[])[]): Promise<readonl
   return layers;
 }
 
-async function imageOf(layers: readonly { gz: Buffer; diffId: string }[]) {
+async function imageOf(layers: readonly { gz: Buffer; diffId: string }[], family: "oci" | "docker" = "oci") {
+  const oci = family === "oci";
+  const mediaType = oci ? mediaTypes.ociManifest : mediaTypes.dockerManifest;
   const descriptors = [];
   for (const { gz } of layers) {
     const stored = must(await blobs.write(gz));
-    descriptors.push({ mediaType: mediaTypes.ociLayerGzip, ...stored });
+    descriptors.push({ mediaType: oci ? mediaTypes.ociLayerGzip : mediaTypes.dockerLayerGzip, ...stored });
   }
   const rootfs = { type: "layers", diff_ids: layers.map((layer) => layer.diffId) };
-  const config = must(await blobs.write(Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", rootfs }))));
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: { mediaType: mediaTypes.ociConfig, ...config },
-    layers: descriptors,
-  };
-  const stored = must(await blobs.write(Buffer.from(JSON.stringify(manifest))));
-  return { mediaType: mediaTypes.ociManifest, ...stored };
+  const stored = must(await blobs.write(Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", rootfs }))));
+  const config = { mediaType: oci ? mediaTypes.ociConfig : mediaTypes.dockerConfig, ...stored };
+  const manifest = { schemaVersion: 2, mediaType, config, layers: descriptors };
+  return { mediaType, ...must(await blobs.write(Buffer.from(JSON.stringify(manifest)))) };
 }

@@ -48,7 +48,7 @@ export function configure(configuring: Configuring): Result<Partial<ContainerCon
     default:
       break;
   }
-  const value = substitute(rest, lookup, instruction.escape);
+  const value = substitute(rest, lookup, instruction.escapeMark);
   if (!value.ok) return err({ ...value.error, place: placeOf(instruction, 0) });
   if (value.value === "")
     return err(fault("bad-input", `${instruction.name} ${rest} is empty`, { place: placeOf(instruction, 0) }));
@@ -72,12 +72,12 @@ export function declareArguments(
   lookup: Lookup,
   fallback: Lookup,
 ): Result<void> {
-  for (const word of quotedWords(instruction.rest, instruction.escape)) {
+  for (const word of quotedWords(instruction.rest, instruction.escapeMark)) {
     const [name, written] = splitPair(word.text) ?? [word.text, undefined];
     const place = placeOf(instruction, word.at);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       return err(fault("bad-input", `ARG ${word.text.slice(0, 60)} has no name that a variable can have`, { place }));
-    const otherwise = written === undefined ? ok(undefined) : substitute(written, lookup, instruction.escape);
+    const otherwise = written === undefined ? ok(undefined) : substitute(written, lookup, instruction.escapeMark);
     if (!otherwise.ok) return err({ ...otherwise.error, place });
     const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? otherwise.value ?? fallback(name);
     if (value !== undefined) scope.set(name, value);
@@ -87,8 +87,8 @@ export function declareArguments(
 
 /** `a=b "c"=d`, or the old form `name value with spaces`. */
 function pairsIn(instruction: Instruction, lookup: Lookup): Result<readonly (readonly [string, string])[]> {
-  const { name, rest, escape } = instruction;
-  const words = quotedWords(rest, escape);
+  const { name, rest, escapeMark } = instruction;
+  const words = quotedWords(rest, escapeMark);
   const first = words[0]?.text ?? "";
   const old = splitPair(first) === undefined ? /^(\S+)\s+([\s\S]+)$/.exec(rest) : null;
   const written: readonly { readonly key: string; readonly value: string; readonly at: number }[] = old
@@ -100,7 +100,7 @@ function pairsIn(instruction: Instruction, lookup: Lookup): Result<readonly (rea
   const pairs: (readonly [string, string])[] = [];
   for (const { key, value, at } of written) {
     const place = placeOf(instruction, at);
-    const done = [substitute(key, lookup, escape), substitute(value, lookup, escape)] as const;
+    const done = [substitute(key, lookup, escapeMark), substitute(value, lookup, escapeMark)] as const;
     if (!done[0].ok) return err({ ...done[0].error, place });
     if (!done[1].ok) return err({ ...done[1].error, place });
     if (done[0].value === "")
@@ -118,7 +118,7 @@ function pairsIn(instruction: Instruction, lookup: Lookup): Result<readonly (rea
 function expandAll(instruction: Instruction, words: readonly Word[], lookup: Lookup): Result<readonly Word[]> {
   const done: Word[] = [];
   for (const word of words) {
-    const text = substitute(word.text, lookup, instruction.escape);
+    const text = substitute(word.text, lookup, instruction.escapeMark);
     if (!text.ok) return err({ ...text.error, place: placeOf(instruction, word.at) });
     done.push({ text: text.value, at: word.at });
   }

@@ -93,11 +93,11 @@ export function folderEntries(tree: ImageTree, path: string): readonly TarEntry[
 }
 
 function wordsOf({ instruction, lookup }: Copying): Result<readonly Word[]> {
-  const { rest, escape } = instruction;
+  const { rest, escapeMark } = instruction;
   const words = jsonForm(rest)?.map((text) => ({ text, at: 0 })) ?? spacedWords(rest);
   const done: Word[] = [];
   for (const word of words) {
-    const text = substitute(word.text, lookup, escape);
+    const text = substitute(word.text, lookup, escapeMark);
     if (!text.ok) return err({ ...text.error, place: placeOf(instruction, word.at) });
     if (text.value === "")
       return err(
@@ -120,7 +120,7 @@ async function optionsOf({
   let mode: number | undefined;
   for (const flag of instruction.flags) {
     const place = placeOf(instruction, flag.at - instruction.restAt);
-    const value = substitute(flag.value, lookup, instruction.escape);
+    const value = substitute(flag.value, lookup, instruction.escapeMark);
     if (!value.ok) return err({ ...value.error, place });
     if (flag.name === "chown") {
       const found = await ownerOf(value.value, tree);

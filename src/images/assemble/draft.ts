@@ -30,9 +30,12 @@ export interface Draft {
   readonly base: BaseUsed | undefined;
 }
 
+/** BuildKit and buildah give an image FROM scratch this search path. */
+export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 export function emptyDraft(windows: boolean): Draft {
   return {
-    config: {},
+    config: windows ? {} : { Env: [`PATH=${usualPath}`] },
     layers: [],
     history: [],
     tree: emptyTree(windows),

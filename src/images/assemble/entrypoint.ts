@@ -3,10 +3,8 @@ import type { Platform } from "../../oci/index.ts";
 import { binaryKind } from "./binaries.ts";
 import { environmentOf } from "./configure.ts";
 import { imagePath } from "./copy.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, usualPath } from "./draft.ts";
 import { locate, type TreeFile } from "./image-tree.ts";
-
-const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** An image whose entrypoint is missing or cannot run is made all the same; that it will not start is said. */
 export async function entrypointWarnings(draft: Draft, platform: Platform): Promise<readonly Fault[]> {

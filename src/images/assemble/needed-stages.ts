@@ -32,7 +32,7 @@ export function undeclaredWarnings(instructions: readonly Instruction[], spec: P
   const declared = new Set(
     instructions
       .filter((instruction) => instruction.name === "ARG")
-      .flatMap((instruction) => quotedWords(instruction.rest, instruction.escape))
+      .flatMap((instruction) => quotedWords(instruction.rest, instruction.escapeMark))
       .map((word) => word.text.replace(/=[\s\S]*$/, "")),
   );
   return Object.keys(spec.args)

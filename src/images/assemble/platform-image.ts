@@ -123,7 +123,7 @@ async function stageAt(work: Work, index: number): Promise<Result<Draft>> {
 
 async function begin(work: Work, stage: Stage, index: number): Promise<Result<Draft>> {
   const place = placeOf(stage.opening, 0);
-  const reference = substitute(stage.from, work.globals, stage.opening.escape);
+  const reference = substitute(stage.from, work.globals, stage.opening.escapeMark);
   if (!reference.ok) return err({ ...reference.error, place });
   if (reference.value === "")
     return err(
@@ -155,7 +155,7 @@ async function baseDraft(work: Work, reference: string, place: Fault["place"]): 
 function otherPlatform(work: Work, stage: Stage): Fault | undefined {
   const flag = stage.opening.flags.find((each) => each.name === "platform");
   if (!flag) return undefined;
-  const value = substitute(flag.value, work.globals, stage.opening.escape);
+  const value = substitute(flag.value, work.globals, stage.opening.escapeMark);
   const wanted = work.predefined("TARGETPLATFORM") ?? "";
   if (value.ok && value.value === wanted) return undefined;
   return fault("bad-input", `FROM --platform=${flag.value} is not the image's platform ${wanted}`, {

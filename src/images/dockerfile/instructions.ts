@@ -18,7 +18,7 @@ export interface Instruction {
   readonly restAt: number;
   readonly logical: LogicalLine;
   readonly file: string;
-  readonly escape: string;
+  readonly escapeMark: string;
   /** Where a here-document begins, in the joined line. */
   readonly heredocAt: number | undefined;
 }
@@ -70,14 +70,14 @@ export function parseDockerfile(file: string, text: string): Result<readonly Ins
   if (text.length > largest) return top(1, `a Dockerfile has at most ${largest / 1024} KiB`);
   if (text.includes("\u0000")) return top(1, "the Dockerfile is not text");
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
-  const escape = escapeDirective(lines);
-  if (escape === undefined) return top(1, "the escape directive takes a backslash or a backtick");
+  const escapeMark = escapeDirective(lines);
+  if (escapeMark === undefined) return top(1, "the escape directive takes a backslash or a backtick");
   const instructions: Instruction[] = [];
   for (let index = 0; index < lines.length; ) {
-    const { logical, next } = readLogicalLine(lines, index, escape);
+    const { logical, next } = readLogicalLine(lines, index, escapeMark);
     index = next;
     if (!logical) continue;
-    const instruction = readInstruction(file, logical, escape);
+    const instruction = readInstruction(file, logical, escapeMark);
     if (!instruction.ok) return instruction;
     instructions.push(instruction.value);
     const { line } = placeOf(instruction.value);
@@ -110,7 +110,7 @@ export function unsupportedIn(instruction: Instruction): Result<void> {
   );
 }
 
-function readInstruction(file: string, logical: LogicalLine, escape: string): Result<Instruction> {
+function readInstruction(file: string, logical: LogicalLine, escapeMark: string): Result<Instruction> {
   const [lead = "", word = ""] = /^\s*(\S+)\s*/.exec(logical.text) ?? [];
   const name = word.toUpperCase();
   const wrong = (at: number, message: string, hint?: string) =>
@@ -134,7 +134,7 @@ function readInstruction(file: string, logical: LogicalLine, escape: string): Re
   if (rest === "") return wrong(wordAt, `${name} needs at least one argument`);
   const inner = name === "RUN" || name === "COPY" || name === "ADD" ? heredocs(rest)[0] : undefined;
   const heredocAt = inner === undefined ? undefined : at + inner.at;
-  return ok({ name, flags, rest, restAt: at, logical, file, escape, heredocAt });
+  return ok({ name, flags, rest, restAt: at, logical, file, escapeMark, heredocAt });
 }
 
 function nearest(name: string): string | undefined {

@@ -17,7 +17,7 @@ export function placeIn(file: string, logical: LogicalLine, offset: number): Pla
 export function readLogicalLine(
   lines: readonly string[],
   index: number,
-  escape: string,
+  escapeMark: string,
 ): { readonly logical: LogicalLine | undefined; readonly next: number } {
   const parts: string[] = [];
   const pieces: { at: number; line: number; column: number }[] = [];
@@ -29,7 +29,7 @@ export function readLogicalLine(
     if (skipped && pieces.length > 0) continue;
     if (skipped) return { logical: undefined, next };
     const trimmed = line.trimEnd();
-    more = trimmed.endsWith(escape);
+    more = trimmed.endsWith(escapeMark);
     const piece = more ? trimmed.slice(0, -1) : line;
     pieces.push({ at: length, line: next, column: 1 });
     parts.push(piece);

@@ -13,9 +13,9 @@ class Malformed extends Error {}
  * nothing. Docker: `$v`, `${v}`, `${v:-d}`, `${v-d}`, `${v:+a}`, `${v+a}`, `${v:?m}`, `${v?m}`; single quotes and `\$`
  * keep a dollar as it is; what is unset is empty.
  */
-export function substitute(text: string, lookup: Lookup, escape = "\\"): Result<string> {
+export function substitute(text: string, lookup: Lookup, escapeMark = "\\"): Result<string> {
   try {
-    const { value } = read(text, 0, undefined, { lookup, escape }, 0);
+    const { value } = read(text, 0, undefined, { lookup, escapeMark }, 0);
     return ok(value);
   } catch (error) {
     if (error instanceof Malformed) return err(fault("bad-input", error.message));
@@ -25,7 +25,7 @@ export function substitute(text: string, lookup: Lookup, escape = "\\"): Result<
 
 interface Reading {
   readonly lookup: Lookup;
-  readonly escape: string;
+  readonly escapeMark: string;
 }
 
 interface Piece {
@@ -48,7 +48,7 @@ function read(text: string, from: number, stop: string | undefined, how: Reading
           ? doubleQuoted(text, index, how, depth)
           : character === "$"
             ? variable(text, index, how, depth)
-            : character === how.escape
+            : character === how.escapeMark
               ? { value: text[index + 1] ?? "", end: index + 2 }
               : { value: character, end: index + 1 };
     value += piece.value;
@@ -77,7 +77,7 @@ function doubleQuoted(text: string, from: number, how: Reading, depth: number): 
       continue;
     }
     const next = text[index + 1] ?? "";
-    const escaped = character === how.escape && (next === '"' || next === "$" || next === how.escape);
+    const escaped = character === how.escapeMark && (next === '"' || next === "$" || next === how.escapeMark);
     value += escaped ? next : character;
     index += escaped ? 2 : 1;
     if (value.length > longest) throw new Malformed(`a word becomes longer than ${longest / 1024} KiB`);

@@ -22,7 +22,7 @@ export function spacedWords(text: string): readonly Word[] {
 }
 
 /** Words as ARG, ENV and LABEL have them: white space within quotes or after the escape character does not divide. */
-export function quotedWords(text: string, escape: string): readonly Word[] {
+export function quotedWords(text: string, escapeMark: string): readonly Word[] {
   const found: Word[] = [];
   let begin = -1;
   let quote = "";
@@ -30,7 +30,7 @@ export function quotedWords(text: string, escape: string): readonly Word[] {
     const character = text[index] ?? "";
     if (begin < 0 && /\s/.test(character)) continue;
     if (begin < 0) begin = index;
-    if (character === escape && quote !== "'") index++;
+    if (character === escapeMark && quote !== "'") index++;
     else if (quote !== "") quote = character === quote ? "" : quote;
     else if (character === '"' || character === "'") quote = character;
     else if (/\s/.test(character)) {
