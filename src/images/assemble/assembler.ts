@@ -1,8 +1,9 @@
-import { err, fault, ok, type Result } from "../../core/index.ts";
+import { err, fault, type Fault, ok, type Result } from "../../core/index.ts";
 import { type BlobStore, type Descriptor, mediaTypes } from "../../oci/index.ts";
 import { openContext } from "../context/context.ts";
 import type { Compression } from "../layers/compression.ts";
-import type { AssembledImage, AssembleRequest, Assembler, BaseSource } from "../model.ts";
+import { createLayerReader } from "../layers/read-layer.ts";
+import type { AssembledImage, Assembler, AssembleRequest, BaseSource } from "../model.ts";
 import { buildPlatform, type PlatformImage } from "./platform-image.ts";
 
 export interface AssemblerOptions {
@@ -11,54 +12,82 @@ export interface AssemblerOptions {
   readonly compression: Compression;
 }
 
+/** Packing runs on zlib's own threads; more than two at once gain nothing on the machines this runs on. */
+const atOnce = 2;
+
 /** Makes images from Dockerfiles that run nothing: no daemon, no namespace, the same bytes on every machine. */
 export function createAssembler(options: AssemblerOptions): Assembler {
+  const layers = createLayerReader(options.blobs);
   return {
     assemble: async (request): Promise<Result<AssembledImage>> => {
-      const context = await openContext(request.context);
-      const bases = new Map<string, Promise<Result<Descriptor>>>();
+      const context = openContext(request.context);
+      const resolved = new Map<string, Promise<Result<Descriptor>>>();
       const resolveBase = (reference: string) => {
-        const known = bases.get(reference) ?? options.bases.resolve(reference);
-        bases.set(reference, known);
+        const known = resolved.get(reference) ?? options.bases.resolve(reference);
+        resolved.set(reference, known);
         return known;
       };
-      const images: {
-        readonly platform: AssembleRequest["platforms"][number]["platform"];
-        readonly image: PlatformImage;
-      }[] = [];
-      for (const spec of request.platforms) {
-        const { labels, epoch } = request;
-        const built = await buildPlatform({ ...options, context, spec, labels, epoch, resolveBase });
-        if (!built.ok) return built;
-        images.push({ platform: spec.platform, image: built.value });
-      }
+      const { labels, epoch } = request;
+      const built = await inTurn(request.platforms, (spec) =>
+        buildPlatform({ ...options, layers, context, spec, labels, epoch, resolveBase }),
+      );
+      if (!built.ok) return built;
+      const images = built.value;
       const first = images[0];
       if (!first) return err(fault("bad-input", "an image needs at least one platform"));
-      const root = request.index ? await writeIndex(options.blobs, images) : ok(first.image.manifest);
+      const asIndex = request.index || images.length > 1;
+      const root = asIndex ? await writeIndex(options.blobs, images) : ok(first.manifest);
       if (!root.ok) return root;
-      const used = new Map(images.flatMap(({ image }) => (image.base ? [[image.base.reference, image.base]] : [])));
+      const bases = new Map(images.flatMap((image) => image.bases.map((base) => [base.reference, base])));
       return ok({
         root: root.value,
-        platforms: images.map(({ platform, image }) => ({
+        platforms: images.map(({ platform, manifest, diffIds, entrypoint }) => ({
           platform,
-          manifest: image.manifest,
-          diffIds: image.diffIds,
-          entrypoint: image.entrypoint,
+          manifest,
+          diffIds,
+          entrypoint,
         })),
-        bases: [...used.values()],
-        warnings: images.flatMap(({ image }) => image.warnings),
+        bases: [...bases.values()],
+        warnings: onceEach(images.flatMap((image) => image.warnings)),
       });
     },
   };
 }
 
-async function writeIndex(
-  blobs: BlobStore,
-  images: readonly { readonly platform: object; readonly image: PlatformImage }[],
-): Promise<Result<Descriptor>> {
-  const docker = images.every(({ image }) => image.docker);
+/** Some at a time; answers in the order asked, and of several failures the first in that order. */
+async function inTurn(
+  specs: AssembleRequest["platforms"],
+  build: (spec: AssembleRequest["platforms"][number]) => Promise<Result<PlatformImage>>,
+): Promise<Result<readonly PlatformImage[]>> {
+  const results: Result<PlatformImage>[] = [];
+  let next = 0;
+  let failed = false;
+  async function worker(): Promise<void> {
+    for (let index = next++; index < specs.length && !failed; index = next++) {
+      const spec = specs[index];
+      if (!spec) return;
+      const result = await build(spec);
+      results[index] = result;
+      failed ||= !result.ok;
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  const images: PlatformImage[] = [];
+  for (const result of Object.values(results)) {
+    if (!result.ok) return result;
+    images.push(result.value);
+  }
+  return ok(images);
+}
+
+function onceEach(warnings: readonly Fault[]): readonly Fault[] {
+  return [...new Map(warnings.map((warning) => [warning.message, warning])).values()];
+}
+
+async function writeIndex(blobs: BlobStore, images: readonly PlatformImage[]): Promise<Result<Descriptor>> {
+  const docker = images.every((image) => image.docker);
   const mediaType = docker ? mediaTypes.dockerIndex : mediaTypes.ociIndex;
-  const manifests = images.map(({ platform, image }) => ({ ...image.manifest, platform }));
+  const manifests = images.map(({ platform, manifest }) => ({ ...manifest, platform }));
   const stored = await blobs.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests })));
   return stored.ok ? ok({ mediaType, ...stored.value }) : stored;
 }

@@ -2,165 +2,193 @@ import { constants } from "node:fs";
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import { globPattern, ignoredBy, isGlob } from "./globs.ts";
-
-/** Something below the context, to be put into an image. Paths are relative, `/`-separated. */
-export type ContextEntry =
-  | { readonly kind: "file"; readonly path: string; readonly size: number; readonly executable: boolean }
-  | { readonly kind: "link"; readonly path: string; readonly target: string }
-  | { readonly kind: "folder"; readonly path: string };
+import { type CopyEntry, type CopySource, globbed } from "./copy-source.ts";
+import { compareBytes, ignoredBy, isGlob } from "./globs.ts";
 
 /**
  * The build context: a folder that a job wrote, its last process dead. No link is followed out of it, only regular files
  * are read, and how much is bounded.
  */
-export interface BuildContext {
-  /** Paths that a COPY source means; links on the way are followed inside the context only. */
-  find(source: string): Promise<Result<readonly string[]>>;
-  /** The entry itself, links of the last name followed inside. */
-  entryAt(path: string): Promise<Result<ContextEntry>>;
-  /** Everything below a folder, sorted by its bytes, links kept as links. */
-  below(path: string): Promise<Result<readonly ContextEntry[]>>;
-  read(path: string): Promise<Result<AsyncIterable<Uint8Array>>>;
+export interface BuildContext extends CopySource {
   readText(path: string, limit: number): Promise<string | undefined>;
+  /** Docker: `<Dockerfile>.dockerignore` where there is one, else `.dockerignore`. */
+  ignoringFor(dockerfile: string): Promise<CopySource>;
 }
 
 const mostEntries = 200_000;
+const mostBytes = 64 * 1024 ** 3;
 const mostLinks = 40;
+const largestIgnore = 1024 * 1024;
 
-export async function openContext(root: string): Promise<BuildContext> {
-  let ignored: (path: string) => boolean = () => false;
-
-  /** Follows links inside the root; `undefined` when it leads out, nowhere, or in circles. */
+export function openContext(root: string): BuildContext {
+  /** Follows links inside the root, absolute ones from it; `undefined` when it leads out, nowhere, or in circles. */
   async function resolve(path: string): Promise<string | undefined> {
-    const pending = path.split("/").filter((name) => name !== "" && name !== ".");
-    const done: string[] = [];
+    const pending = namesOf(path);
+    let done: string[] = [];
     let links = 0;
     for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
       if (name === "..") {
         if (done.pop() === undefined) return undefined;
         continue;
       }
-      const here = [...done, name];
-      const facts = await lstat(join(root, ...here)).catch(() => undefined);
+      const here = join(root, ...done, name);
+      const facts = await factsOf(here);
       if (!facts) return undefined;
       if (!facts.isSymbolicLink()) {
         done.push(name);
         continue;
       }
       if (++links > mostLinks) return undefined;
-      const target = await readlink(join(root, ...here));
-      if (target.startsWith("/")) return undefined;
-      pending.unshift(...target.split("/").filter((part) => part !== "" && part !== "."));
+      const target = await readlink(here);
+      if (target.startsWith("/")) done = [];
+      pending.unshift(...namesOf(target));
     }
     return done.join("/");
   }
 
-  async function entryAt(path: string): Promise<Result<ContextEntry>> {
-    const real = await resolve(path);
-    const facts = real === undefined ? undefined : await lstat(join(root, real)).catch(() => undefined);
-    if (real === undefined || !facts) return err(await missing(path));
-    if (facts.isDirectory()) return ok({ kind: "folder", path: real });
-    if (!facts.isFile()) return err(fault("bad-input", `${path} is neither a regular file nor a folder`));
-    return ok({ kind: "file", path: real, size: facts.size, executable: (facts.mode & 0o100) !== 0 });
+  /** Opens a resolved path. Every folder on the way is looked at again: none may have become a link meanwhile. */
+  async function openFile(path: string, size: number) {
+    const names = namesOf(path);
+    for (let depth = 1; depth < names.length; depth++) {
+      const facts = await factsOf(join(root, ...names.slice(0, depth)));
+      if (!facts?.isDirectory()) return undefined;
+    }
+    const before = await factsOf(join(root, path));
+    if (!before?.isFile()) return undefined;
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await open(join(root, path), flags).catch(() => undefined);
+    const facts = await file?.stat();
+    if (file && facts?.isFile() && facts.ino === before.ino && facts.dev === before.dev && facts.size === size)
+      return file;
+    await file?.close();
+    return undefined;
+  }
+
+  function fileEntry(path: string, facts: { readonly size: number; readonly mode: number }): CopyEntry {
+    return {
+      kind: "file",
+      path,
+      size: facts.size,
+      mode: (facts.mode & 0o100) !== 0 ? 0o755 : 0o644,
+      open: async () => {
+        const file = await openFile(path, facts.size);
+        return file
+          ? ok(file.createReadStream({ highWaterMark: 256 * 1024 }))
+          : err(fault("bad-input", `${path} changed or cannot be read`));
+      },
+    };
   }
 
   async function missing(path: string) {
-    const folder = path.split("/").slice(0, -1).join("/");
-    const outside = (await lstat(join(root, path)).catch(() => undefined))?.isSymbolicLink() === true;
-    if (outside) return fault("bad-input", `${path} is a link that leads out of the build context or nowhere`);
+    const folder = namesOf(path).slice(0, -1).join("/");
+    if ((await factsOf(join(root, path)))?.isSymbolicLink() === true)
+      return fault("bad-input", `${path} is a link that leads out of the build context or nowhere`);
     const real = await resolve(folder);
-    const near = real === undefined ? [] : (await readdir(join(root, real)).catch(() => [])).sort().slice(0, 8);
-    const hint = near.length > 0 ? `${folder === "" ? "the context" : folder} has ${near.join(", ")}` : undefined;
-    return fault("bad-input", `${path} is not in the build context`, hint === undefined ? {} : { hint });
+    const near = real === undefined ? [] : (await readdir(join(root, real)).catch(() => [])).sort(compareBytes);
+    const shown = near.slice(0, 8).join(", ");
+    const hint = near.length > 0 ? `${folder === "" ? "the context" : folder} has ${shown}` : undefined;
+    return fault("bad-input", `${path} is not in the build context`, { hint });
   }
 
-  async function below(path: string): Promise<Result<readonly ContextEntry[]>> {
-    const entries: ContextEntry[] = [];
-    async function walk(folder: string): Promise<string | undefined> {
-      const names = await readdir(join(root, folder));
-      for (const name of names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
-        const inner = folder === "" ? name : `${folder}/${name}`;
-        if (entries.length >= mostEntries) return `more than ${mostEntries.toLocaleString("en")} files`;
-        const facts = await lstat(join(root, inner));
-        if (ignored(inner) && !facts.isDirectory()) continue;
-        if (facts.isSymbolicLink())
-          entries.push({ kind: "link", path: inner, target: await readlink(join(root, inner)) });
-        else if (facts.isFile())
-          entries.push({ kind: "file", path: inner, size: facts.size, executable: (facts.mode & 0o100) !== 0 });
-        else if (facts.isDirectory()) {
-          const place = entries.length;
-          const why = await walk(inner);
+  async function readText(path: string, limit: number): Promise<string | undefined> {
+    const real = await resolve(path);
+    const facts = real === undefined ? undefined : await factsOf(join(root, real));
+    if (real === undefined || !facts?.isFile() || facts.size > limit) return undefined;
+    const file = await openFile(real, facts.size);
+    return await file?.readFile("utf8").finally(() => file.close());
+  }
+
+  function source(ignored: (path: string) => boolean): CopySource {
+    async function entryAt(path: string): Promise<Result<CopyEntry>> {
+      const real = await resolve(path);
+      const facts = real === undefined ? undefined : await factsOf(join(root, real));
+      if (real === undefined || !facts) return err(await missing(path));
+      if (facts.isDirectory()) return ok({ kind: "folder", path: real, mode: 0o755 });
+      if (!facts.isFile()) return err(fault("bad-input", `${path} is neither a regular file nor a folder`));
+      if (ignored(real)) return err(fault("bad-input", `${path} is left out by .dockerignore`));
+      return ok(fileEntry(real, facts));
+    }
+
+    /** Adds what is below `folder`; answers why it cannot. */
+    async function walk(folder: string, into: CopyEntry[], sum: { bytes: number }): Promise<string | undefined> {
+      const raw = await readdir(join(root, folder), { encoding: "buffer" }).catch(() => undefined);
+      if (!raw) return `${folder} cannot be read`;
+      for (const bytes of raw.sort(Buffer.compare)) {
+        const name = bytes.toString("utf8");
+        const path = folder === "" ? name : `${folder}/${name}`;
+        if (!Buffer.from(name).equals(bytes)) return `the name ${JSON.stringify(path)} is not UTF-8`;
+        if (into.length >= mostEntries) return `more than ${mostEntries} files are copied`;
+        const facts = await factsOf(join(root, path));
+        if (!facts) return `${path} cannot be read`;
+        if (facts.isDirectory()) {
+          const place = into.length;
+          const why = await walk(path, into, sum);
           if (why !== undefined) return why;
-          if (!ignored(inner) || entries.length > place) entries.splice(place, 0, { kind: "folder", path: inner });
-        } else return `${inner} is not a regular file`;
+          if (!ignored(path) || into.length > place) into.splice(place, 0, { kind: "folder", path, mode: 0o755 });
+        } else if (ignored(path)) continue;
+        else if (facts.isSymbolicLink()) into.push({ kind: "link", path, target: await readlink(join(root, path)) });
+        else if (!facts.isFile()) return `${path} is neither a regular file nor a folder`;
+        else {
+          sum.bytes += facts.size;
+          if (sum.bytes > mostBytes) return "more than 64 GiB are copied";
+          into.push(fileEntry(path, facts));
+        }
       }
       return undefined;
     }
-    const why = await walk(path);
-    return why === undefined ? ok(entries) : err(fault("bad-input", why));
-  }
 
-  async function globbed(source: string): Promise<readonly string[]> {
-    let found: readonly string[] = [""];
-    for (const part of source.split("/").filter((name) => name !== "" && name !== ".")) {
-      const next: string[] = [];
-      for (const folder of found) {
-        if (!isGlob(part)) {
-          next.push(folder === "" ? part : `${folder}/${part}`);
-          continue;
-        }
-        const pattern = globPattern(part, false);
-        const real = await resolve(folder);
-        if (!pattern || real === undefined) continue;
-        const names = (await readdir(join(root, real)).catch(() => [])).sort();
-        next.push(
-          ...names.filter((name) => pattern.matches(name)).map((name) => (folder === "" ? name : `${folder}/${name}`)),
-        );
-      }
-      found = next.slice(0, mostEntries);
+    async function namesIn(folder: string): Promise<readonly string[]> {
+      const real = await resolve(folder);
+      return real === undefined ? [] : await readdir(join(root, real)).catch(() => []);
     }
-    return found;
+
+    return {
+      find: async (written) => {
+        const cleaned = written.replace(/^\/+|\/+$/g, "");
+        if (namesOf(cleaned).includes(".."))
+          return err(
+            fault("bad-input", `${written} leads out of the build context`, {
+              hint: "the context is the repository's root",
+            }),
+          );
+        if (!isGlob(cleaned)) {
+          const path = namesOf(cleaned).join("/");
+          if (path !== "" && ignored(path) && (await factsOf(join(root, path)))?.isDirectory() !== true)
+            return err(fault("bad-input", `${written} is left out by .dockerignore`));
+          const entry = await entryAt(path);
+          return entry.ok ? ok([path]) : entry;
+        }
+        const found = await globbed(cleaned, mostEntries, namesIn);
+        if (!found) return err(fault("bad-input", `${written} is malformed or matches more than ${mostEntries} files`));
+        const kept: string[] = [];
+        for (const path of found) if (!ignored(path) && (await factsOf(join(root, path)))) kept.push(path);
+        return kept.length > 0 ? ok(kept) : err(fault("bad-input", `${written} matches nothing in the build context`));
+      },
+      entryAt,
+      below: async (path) => {
+        const entries: CopyEntry[] = [];
+        const why = await walk(path, entries, { bytes: 0 });
+        return why === undefined ? ok(entries) : err(fault("bad-input", why));
+      },
+    };
   }
 
-  async function openFile(path: string) {
-    return await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  }
-
-  const context: BuildContext = {
-    find: async (source) => {
-      const cleaned = source.replace(/^\/+/, "");
-      if (cleaned.split("/").includes("..")) return err(fault("bad-input", `${source} leads out of the build context`));
-      if (!isGlob(cleaned)) {
-        if (cleaned !== "" && ignored(cleaned.replace(/\/+$/, "")))
-          return err(fault("bad-input", `${source} is left out by .dockerignore`));
-        const entry = await entryAt(cleaned);
-        return entry.ok ? ok([cleaned.replace(/\/+$/, "")]) : entry;
-      }
-      const found = (await globbed(cleaned)).filter((path) => !ignored(path));
-      return found.length > 0 ? ok(found) : err(fault("bad-input", `${source} matches nothing in the build context`));
-    },
-    entryAt,
-    below,
-    read: async (path) => {
-      const file = await openFile(path).catch(() => undefined);
-      if (!file) return err(fault("bad-input", `${path} could not be read`));
-      const facts = await file.stat();
-      if (!facts.isFile()) {
-        await file.close();
-        return err(fault("bad-input", `${path} is not a regular file`));
-      }
-      return ok(file.createReadStream());
-    },
-    readText: async (path, limit) => {
-      const real = await resolve(path);
-      const facts = real === undefined ? undefined : await lstat(join(root, real)).catch(() => undefined);
-      if (real === undefined || !facts?.isFile() || facts.size > limit) return undefined;
-      const file = await openFile(real);
-      return await file.readFile("utf8").finally(() => file.close());
+  return {
+    ...source(() => false),
+    readText,
+    ignoringFor: async (dockerfile) => {
+      const own = await readText(`${dockerfile}.dockerignore`, largestIgnore);
+      const rules = own ?? (await readText(".dockerignore", largestIgnore));
+      return source(rules === undefined ? () => false : ignoredBy(rules));
     },
   };
-  const ignore = await context.readText(".dockerignore", 1024 * 1024);
-  if (ignore !== undefined) ignored = ignoredBy(ignore);
-  return context;
+}
+
+/** `undefined` where nothing is, or the path is longer than the system takes. */
+async function factsOf(path: string) {
+  return await lstat(path).catch(() => undefined);
+}
+
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }

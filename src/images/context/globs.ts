@@ -14,8 +14,7 @@ export function globPattern(glob: string, alsoBelow: boolean): Pattern | undefin
     else if (character === "[") {
       const end = glob.indexOf("]", index + 2);
       if (end < 0) return undefined;
-      const inner = glob.slice(index + 1, end).replace(/\\/g, "\\\\");
-      source += `[${inner.startsWith("!") ? `^${inner.slice(1)}` : inner}]`;
+      source += `[${glob.slice(index + 1, end).replace(/[\\[]/g, "\\$&")}]`;
       index = end;
     } else if (character === "\\" && index + 1 < glob.length) source += literal(glob[++index] ?? "");
     else source += literal(character);
@@ -32,7 +31,12 @@ function literal(character: string): string {
   return /[A-Za-z0-9_/]/.test(character) ? character : `\\x{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
-/** Docker: `.dockerignore`; later lines win, `!` takes back. */
+/** Order of the bytes, the same on every machine. */
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Docker: `.dockerignore`; later lines win, `!` takes back. A malformed line matches nothing. */
 export function ignoredBy(text: string): (path: string) => boolean {
   const rules = text
     .split(/\r?\n/)

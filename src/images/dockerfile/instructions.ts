@@ -1,136 +1,165 @@
-import { err, fault, ok, type Result } from "../../core/index.ts";
+import { err, fault, ok, type Place, type Result } from "../../core/index.ts";
+import { escapeDirective, type LogicalLine, placeIn, readLogicalLine } from "./lines.ts";
 
-/** One instruction of a Dockerfile with where it begins; lines count from 1. */
+export interface Flag {
+  readonly name: string;
+  readonly value: string;
+  /** In the joined line. */
+  readonly at: number;
+}
+
+/** One instruction of a Dockerfile, with what is needed to say where each of its words stands. */
 export interface Instruction {
   /** Upper case. */
   readonly name: string;
-  readonly flags: Readonly<Record<string, string>>;
+  readonly flags: readonly Flag[];
   /** What follows the flags, continuations joined, not yet substituted. */
   readonly rest: string;
-  readonly line: number;
+  readonly restAt: number;
+  readonly logical: LogicalLine;
+  readonly file: string;
+  readonly escapeMark: string;
+  /** Where a here-document begins, in the joined line. */
+  readonly heredocAt: number | undefined;
 }
 
 const largest = 256 * 1024;
 const mostInstructions = 2000;
+const mostStages = 100;
+
+/** Flags of the instructions that are carried out; of the others any flag is taken. */
+const flagsOf: Readonly<Record<string, readonly string[]>> = {
+  FROM: ["platform"],
+  COPY: ["from", "chown", "chmod", "link"],
+  ARG: [],
+  LABEL: [],
+  MAINTAINER: [],
+  ENV: [],
+  ENTRYPOINT: [],
+  CMD: [],
+  USER: [],
+  WORKDIR: [],
+  EXPOSE: [],
+  VOLUME: [],
+  STOPSIGNAL: [],
+};
 
 /** Instructions that need something to be run while building, or that nothing here acts on. */
 const unsupported: Readonly<Record<string, string>> = {
-  RUN: "build what it makes in the `build` script and COPY it",
+  RUN: "build what it makes in the `build` script and COPY it; an outside builder is not available yet",
   ADD: "use COPY; what ADD would download or unpack belongs into the `build` script",
   ONBUILD: "write the instruction itself",
   HEALTHCHECK: "leave it out; orchestrators have probes of their own",
   SHELL: "use the JSON form of ENTRYPOINT and CMD",
 };
-const supported = [
-  "FROM",
-  "ARG",
-  "LABEL",
-  "MAINTAINER",
-  "ENV",
-  "COPY",
-  "ENTRYPOINT",
-  "CMD",
-  "USER",
-  "WORKDIR",
-  "EXPOSE",
-  "VOLUME",
-  "STOPSIGNAL",
-];
 
-/** Splits a Dockerfile into instructions: comments, continuations, the escape directive, flags. Never runs anything. */
+/** Where a character of `rest` stands; without one, where the instruction begins. */
+export function placeOf(instruction: Instruction, offsetInRest?: number): Place {
+  const { file, logical } = instruction;
+  const begins = logical.text.length - logical.text.trimStart().length;
+  return placeIn(file, logical, offsetInRest === undefined ? begins : instruction.restAt + offsetInRest);
+}
+
+/**
+ * Splits a Dockerfile into instructions: directives, comments, continuations, flags, here-documents. Instructions that
+ * are not carried out are no fault here, since a stage that nothing needs may hold them: see `unsupportedIn`.
+ */
 export function parseDockerfile(file: string, text: string): Result<readonly Instruction[]> {
-  const at = (line: number, message: string, hint?: string, column = 1) =>
-    err(fault("bad-input", message, { place: { file, line, column }, hint }));
-  if (text.length > largest) return at(1, `a Dockerfile has at most ${largest / 1024} KiB`);
+  const top = (line: number, message: string, hint?: string) =>
+    err(fault("bad-input", message, { place: { file, line, column: 1 }, hint }));
+  if (text.length > largest) return top(1, `a Dockerfile has at most ${largest / 1024} KiB`);
+  if (text.includes("\u0000")) return top(1, "the Dockerfile is not text");
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
-  const escapeCharacter = escapeDirective(lines);
+  const escapeMark = escapeDirective(lines);
+  if (escapeMark === undefined) return top(1, "the escape directive takes a backslash or a backtick");
   const instructions: Instruction[] = [];
   for (let index = 0; index < lines.length; ) {
-    const start = index;
-    let logical = "";
-    let more = true;
-    while (more && index < lines.length) {
-      const line = lines[index++] ?? "";
-      if (/^\s*#/.test(line) || (logical !== "" && line.trim() === "")) continue;
-      const continued = line.trimEnd().endsWith(escapeCharacter);
-      logical += continued ? line.trimEnd().slice(0, -1) : line;
-      more = continued;
-    }
-    if (logical.trim() === "") continue;
-    if (instructions.length >= mostInstructions) return at(start + 1, `more than ${mostInstructions} instructions`);
-    const number = firstTextLine(lines, start) + 1;
-    const [, word = "", after = ""] = /^\s*(\S+)\s*([\s\S]*)$/.exec(logical) ?? [];
-    const name = word.toUpperCase();
-    const instead = unsupported[name];
-    if (instead !== undefined) return at(number, `${name} is not carried out by the built-in assembler`, instead);
-    if (!supported.includes(name)) return at(number, `${word.slice(0, 40)} is no Dockerfile instruction`);
-    if (/<<-?\s*["']?[A-Za-z_]/.test(after) && name === "COPY")
-      return at(number, "here-documents are not carried out by the built-in assembler", "put the text into a file");
-    const { flags, rest } = splitFlags(after);
-    instructions.push({ name, flags, rest: rest.trim(), line: number });
+    const { logical, next } = readLogicalLine(lines, index, escapeMark);
+    index = next;
+    if (!logical) continue;
+    const instruction = readInstruction(file, logical, escapeMark);
+    if (!instruction.ok) return instruction;
+    instructions.push(instruction.value);
+    const { line } = placeOf(instruction.value);
+    if (instructions.length > mostInstructions) return top(line, `more than ${mostInstructions} instructions`);
+    const end = afterHeredocs(lines, index, instruction.value);
+    if (end === undefined)
+      return top(line, "a here-document has no end", "close it with its word on a line of its own");
+    index = end;
   }
-  if (!instructions.some((instruction) => instruction.name === "FROM")) return at(1, "there is no FROM");
+  const stages = instructions.filter((instruction) => instruction.name === "FROM");
+  if (stages.length === 0) return top(1, "there is no FROM");
+  if (stages.length > mostStages) return top(1, `more than ${mostStages} stages`);
   return ok(instructions);
 }
 
-function escapeDirective(lines: readonly string[]): string {
-  for (const line of lines) {
-    const directive = /^\s*#\s*([a-z]+)\s*=\s*(\S+)\s*$/i.exec(line);
-    if (!directive) return "\\";
-    if (directive[1]?.toLowerCase() === "escape" && directive[2] === "`") return "`";
-  }
-  return "\\";
+/** Says why an instruction cannot be carried out, where it stands and what to do instead. */
+export function unsupportedIn(instruction: Instruction): Result<void> {
+  const { name, logical, file, heredocAt } = instruction;
+  const hint = unsupported[name];
+  if (hint !== undefined)
+    return err(
+      fault("bad-input", `${name} is not carried out by the built-in assembler`, { place: placeOf(instruction), hint }),
+    );
+  if (heredocAt === undefined) return ok(undefined);
+  return err(
+    fault("bad-input", "here-documents are not carried out by the built-in assembler", {
+      place: placeIn(file, logical, heredocAt),
+      hint: "put the text into a file of the repository and COPY it",
+    }),
+  );
 }
 
-function firstTextLine(lines: readonly string[], from: number): number {
-  let index = from;
-  while (index < lines.length && (/^\s*#/.test(lines[index] ?? "") || (lines[index] ?? "").trim() === "")) index++;
-  return index;
-}
-
-function splitFlags(text: string): { readonly flags: Record<string, string>; readonly rest: string } {
-  const flags: Record<string, string> = {};
-  let rest = text;
+function readInstruction(file: string, logical: LogicalLine, escapeMark: string): Result<Instruction> {
+  const [lead = "", word = ""] = /^\s*(\S+)\s*/.exec(logical.text) ?? [];
+  const name = word.toUpperCase();
+  const wrong = (at: number, message: string, hint?: string) =>
+    err(fault("bad-input", message, { place: placeIn(file, logical, at), hint }));
+  const wordAt = lead.indexOf(word);
+  const allowed = Object.hasOwn(flagsOf, name) ? flagsOf[name] : undefined;
+  if (allowed === undefined && !Object.hasOwn(unsupported, name))
+    return wrong(wordAt, `${word.slice(0, 40)} is no Dockerfile instruction`, nearest(name));
+  const flags: Flag[] = [];
+  let at = lead.length;
   for (;;) {
-    const match = /^\s*--([a-z-]+)(?:=(\S*))?\s*/.exec(rest);
-    if (!match) return { flags, rest };
-    flags[match[1] ?? ""] = match[2] ?? "";
-    rest = rest.slice(match[0].length);
+    const match = /^--([A-Za-z][A-Za-z0-9-]*)(?:=(\S*))?(?:\s+|$)/.exec(logical.text.slice(at));
+    if (!match) break;
+    const [whole, flag = "", value = ""] = match;
+    if (allowed !== undefined && !allowed.includes(flag))
+      return wrong(at, `${name} --${flag} is not carried out by the built-in assembler`);
+    flags.push({ name: flag, value, at });
+    at += whole.length;
   }
+  const rest = logical.text.slice(at).trimEnd();
+  if (rest === "") return wrong(wordAt, `${name} needs at least one argument`);
+  const inner = name === "RUN" || name === "COPY" || name === "ADD" ? heredocs(rest)[0] : undefined;
+  const heredocAt = inner === undefined ? undefined : at + inner.at;
+  return ok({ name, flags, rest, restAt: at, logical, file, escapeMark, heredocAt });
 }
 
-/** The JSON form `["a", "b"]`, or `undefined` when it is the shell form. */
-export function jsonForm(text: string): readonly string[] | undefined {
-  if (!text.startsWith("[")) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (Array.isArray(value) && value.every((each): each is string => typeof each === "string")) return value;
-  } catch {
-    // Docker takes what is no JSON for the shell form.
-  }
-  return undefined;
+function nearest(name: string): string | undefined {
+  const known = Object.keys(flagsOf).find(
+    (each) => name.length > 2 && (each.startsWith(name) || name.startsWith(each)),
+  );
+  return known === undefined ? undefined : `${known} is one`;
 }
 
-/** Words, with quotes taken off and `key="a b"` kept together. */
-export function words(text: string): readonly string[] {
-  const found: string[] = [];
-  let word: string | undefined;
-  let quote: string | undefined;
-  for (let index = 0; index < text.length; index++) {
-    const character = text[index] ?? "";
-    if (character === "\\" && quote !== "'" && index + 1 < text.length) {
-      word = (word ?? "") + (text[++index] ?? "");
-    } else if (quote !== undefined) {
-      if (character === quote) quote = undefined;
-      else word = (word ?? "") + character;
-    } else if (character === '"' || character === "'") {
-      quote = character;
-      word ??= "";
-    } else if (/\s/.test(character)) {
-      if (word !== undefined) found.push(word);
-      word = undefined;
-    } else word = (word ?? "") + character;
+function heredocs(rest: string): readonly { readonly at: number; readonly word: string; readonly tabs: boolean }[] {
+  const pattern = /(?<=^|\s)\d*<<(-?)(["']?)([A-Za-z_][A-Za-z0-9_.-]*)\2(?=\s|$)/g;
+  return [...rest.matchAll(pattern)].map((match) => ({
+    at: match.index,
+    word: match[3] ?? "",
+    tabs: match[1] === "-",
+  }));
+}
+
+function afterHeredocs(lines: readonly string[], from: number, instruction: Instruction): number | undefined {
+  if (instruction.heredocAt === undefined) return from;
+  let index = from;
+  for (const { word, tabs } of heredocs(instruction.rest)) {
+    const end = lines.findIndex((line, at) => at >= index && (tabs ? line.replace(/^\t+/, "") : line) === word);
+    if (end < 0) return undefined;
+    index = end + 1;
   }
-  if (word !== undefined) found.push(word);
-  return found;
+  return index;
 }

@@ -1,63 +1,110 @@
 import { err, fault, ok, type Result } from "../../core/index.ts";
 
-/** Docker: `$name`, `${name}`, `${name:-default}`, `${name:+other}`, `${name-…}`, `${name+…}`, `\$`. Unset is empty. */
-export function substitute(text: string, lookup: (name: string) => string | undefined, depth = 0): Result<string> {
-  if (depth > 8) return err(fault("bad-input", "variables are nested deeper than 8"));
-  let result = "";
-  for (let index = 0; index < text.length; ) {
-    const character = text[index] ?? "";
-    if (character === "\\" && text[index + 1] === "$") {
-      result += "$";
-      index += 2;
-      continue;
-    }
-    if (character === "'") {
-      const end = text.indexOf("'", index + 1);
-      const stop = end < 0 ? text.length : end + 1;
-      result += text.slice(index, stop);
-      index = stop;
-      continue;
-    }
-    if (character !== "$") {
-      result += character;
-      index++;
-      continue;
-    }
-    const plain = /^\$([A-Za-z_][A-Za-z0-9_]*)/.exec(text.slice(index, index + 300));
-    if (plain) {
-      result += lookup(plain[1] ?? "") ?? "";
-      index += plain[0].length;
-      continue;
-    }
-    if (text[index + 1] !== "{") {
-      result += character;
-      index++;
-      continue;
-    }
-    const end = closing(text, index + 2);
-    if (end < 0) return err(fault("bad-input", `\${ is not closed: ${text.slice(index, index + 40)}`));
-    const inner = text.slice(index + 2, end);
-    const parts = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([\s\S]*))?$/.exec(inner);
-    if (!parts) return err(fault("bad-input", `\${${inner.slice(0, 40)}} is no variable that is understood`));
-    const [, name = "", operator, word = ""] = parts;
-    const value = lookup(name);
-    const set = value !== undefined && (operator?.startsWith(":") !== true || value !== "");
-    const other = operator === undefined ? ok("") : substitute(word, lookup, depth + 1);
-    if (!other.ok) return other;
-    if (operator?.endsWith("?") === true && !set)
-      return err(fault("bad-input", `${name} is not set${word === "" ? "" : `: ${other.value}`}`));
-    if (operator?.endsWith("+") === true) result += set ? other.value : "";
-    else result += set ? (value ?? "") : other.value;
-    index = end + 1;
+export type Lookup = (name: string) => string | undefined;
+
+const deepest = 16;
+/** Variables made of variables double with every line; nothing sensible comes near this. */
+const longest = 64 * 1024;
+
+class Malformed extends Error {}
+
+/**
+ * Takes quotes and escapes off one word and puts the values of variables in, whose own spaces and quotes then mean
+ * nothing. Docker: `$v`, `${v}`, `${v:-d}`, `${v-d}`, `${v:+a}`, `${v+a}`, `${v:?m}`, `${v?m}`; single quotes and `\$`
+ * keep a dollar as it is; what is unset is empty.
+ */
+export function substitute(text: string, lookup: Lookup, escapeMark = "\\"): Result<string> {
+  try {
+    const { value } = read(text, 0, undefined, { lookup, escapeMark }, 0);
+    return ok(value);
+  } catch (error) {
+    if (error instanceof Malformed) return err(fault("bad-input", error.message));
+    throw error;
   }
-  return ok(result);
 }
 
-function closing(text: string, from: number): number {
-  let open = 1;
-  for (let index = from; index < text.length; index++) {
-    if (text[index] === "{" && text[index - 1] === "$") open++;
-    if (text[index] === "}" && --open === 0) return index;
+interface Reading {
+  readonly lookup: Lookup;
+  readonly escapeMark: string;
+}
+
+interface Piece {
+  readonly value: string;
+  /** The first character not read. */
+  readonly end: number;
+}
+
+function read(text: string, from: number, stop: string | undefined, how: Reading, depth: number): Piece {
+  if (depth > deepest) throw new Malformed(`variables are nested deeper than ${deepest}`);
+  let value = "";
+  let index = from;
+  while (index < text.length) {
+    const character = text[index] ?? "";
+    if (character === stop) return { value, end: index + 1 };
+    const piece =
+      character === "'"
+        ? singleQuoted(text, index)
+        : character === '"'
+          ? doubleQuoted(text, index, how, depth)
+          : character === "$"
+            ? variable(text, index, how, depth)
+            : character === how.escapeMark
+              ? { value: text[index + 1] ?? "", end: index + 2 }
+              : { value: character, end: index + 1 };
+    value += piece.value;
+    index = piece.end;
+    if (value.length > longest) throw new Malformed(`a word becomes longer than ${longest / 1024} KiB`);
   }
-  return -1;
+  if (stop !== undefined) throw new Malformed(`\${ is not closed: ${text.slice(Math.max(from - 20, 0), from + 20)}`);
+  return { value, end: index };
+}
+
+function singleQuoted(text: string, from: number): Piece {
+  const end = text.indexOf("'", from + 1);
+  if (end < 0) throw new Malformed("a single quote is not closed");
+  return { value: text.slice(from + 1, end), end: end + 1 };
+}
+
+function doubleQuoted(text: string, from: number, how: Reading, depth: number): Piece {
+  let value = "";
+  for (let index = from + 1; index < text.length; ) {
+    const character = text[index] ?? "";
+    if (character === '"') return { value, end: index + 1 };
+    if (character === "$") {
+      const piece = variable(text, index, how, depth);
+      value += piece.value;
+      index = piece.end;
+      continue;
+    }
+    const next = text[index + 1] ?? "";
+    const escaped = character === how.escapeMark && (next === '"' || next === "$" || next === how.escapeMark);
+    value += escaped ? next : character;
+    index += escaped ? 2 : 1;
+    if (value.length > longest) throw new Malformed(`a word becomes longer than ${longest / 1024} KiB`);
+  }
+  throw new Malformed("a double quote is not closed");
+}
+
+const special = /^(?:[A-Za-z_][A-Za-z0-9_]*|\d+|[@*#?$!-])/;
+
+function variable(text: string, from: number, how: Reading, depth: number): Piece {
+  if (text[from + 1] !== "{") {
+    const name = special.exec(text.slice(from + 1, from + 301))?.[0];
+    if (name === undefined) return { value: "$", end: from + 1 };
+    return { value: how.lookup(name) ?? "", end: from + 1 + name.length };
+  }
+  const name = special.exec(text.slice(from + 2, from + 302))?.[0];
+  if (name === undefined) throw new Malformed(`${text.slice(from, from + 20)} names no variable`);
+  const after = from + 2 + name.length;
+  if (text[after] === "}") return { value: how.lookup(name) ?? "", end: after + 1 };
+  if (after >= text.length) throw new Malformed(`\${ is not closed: ${text.slice(from, from + 40)}`);
+  const operator = /^:?[-+?]/.exec(text.slice(after, after + 2))?.[0];
+  if (operator === undefined) throw new Malformed(`${text.slice(from, from + 40)} is a form that is not carried out`);
+  const word = read(text, after + operator.length, "}", how, depth + 1);
+  const known = how.lookup(name);
+  const isSet = known !== undefined && !(operator.startsWith(":") && known === "");
+  if (operator.endsWith("?") && !isSet)
+    throw new Malformed(`${name} is not set${word.value === "" ? "" : `: ${word.value}`}`);
+  if (operator.endsWith("+")) return { value: isSet ? word.value : "", end: word.end };
+  return { value: isSet ? known : operator.endsWith("?") ? "" : word.value, end: word.end };
 }

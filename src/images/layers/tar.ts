@@ -1,4 +1,4 @@
-import { err, fault, ok, type Result } from "../../core/index.ts";
+import type { Result } from "../../core/index.ts";
 
 /** One member of a layer. Owner, mode and time are given, never taken from the file: two machines make the same bytes. */
 export interface TarEntry {
@@ -12,6 +12,8 @@ export interface TarEntry {
   readonly target: string;
   /** Of files: opened when its turn comes. */
   readonly open: () => Promise<Result<AsyncIterable<Uint8Array>>>;
+  /** More pax records, for Windows. */
+  readonly pax?: Readonly<Record<string, string>> | undefined;
 }
 
 const block = 512;
@@ -95,6 +97,7 @@ function paxRecords(entry: TarEntry): readonly string[] {
   if (entry.size > 0o77777777777) records.push(paxRecord("size", String(entry.size)));
   if (entry.uid > 0o7777777) records.push(paxRecord("uid", String(entry.uid)));
   if (entry.gid > 0o7777777) records.push(paxRecord("gid", String(entry.gid)));
+  for (const [key, value] of Object.entries(entry.pax ?? {})) records.push(paxRecord(key, value));
   return records;
 }
 
@@ -108,16 +111,4 @@ function paxRecord(key: string, value: string): string {
 
 function padded(body: Buffer): Buffer {
   return Buffer.concat([body, Buffer.alloc((block - (body.length % block)) % block)]);
-}
-
-/** uid and gid of `--chown` and USER where they are numbers; names would need the image's passwd file. */
-export function numericOwner(text: string): Result<{ readonly uid: number; readonly gid: number }> {
-  const match = /^(\d{1,9}|root)(?::(\d{1,9}|root))?$/.exec(text);
-  if (!match)
-    return err(
-      fault("bad-input", `the owner ${text} is no number`, { hint: "write it as uid:gid, for example 65532:65532" }),
-    );
-  const number = (part: string | undefined) => (part === undefined || part === "root" ? 0 : Number(part));
-  const uid = number(match[1]);
-  return ok({ uid, gid: match[2] === undefined ? uid : number(match[2]) });
 }
