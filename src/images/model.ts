@@ -1,4 +1,4 @@
-import type { Result, Fault } from "../core/index.ts";
+import type { Fault, Result } from "../core/index.ts";
 import type { Descriptor, Digest, Platform } from "../oci/index.ts";
 
 /** One platform of an image, as the release configuration asks for it. */

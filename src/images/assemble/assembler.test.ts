@@ -14,9 +14,9 @@ import {
   type Platform,
   writeLayout,
 } from "../../oci/index.ts";
-import { createAssembler } from "./assembler.ts";
 import { chooseCompression } from "../layers/compression.ts";
 import type { BaseSource } from "../model.ts";
+import { createAssembler } from "./assembler.ts";
 
 let root: string;
 let blobs: BlobStore;

@@ -1,9 +1,9 @@
-import { err, fault, type Fault, ok, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import { type BlobStore, type Descriptor, mediaTypes } from "../../oci/index.ts";
 import { openContext } from "../context/context.ts";
 import type { Compression } from "../layers/compression.ts";
 import { createLayerReader } from "../layers/read-layer.ts";
-import type { AssembledImage, Assembler, AssembleRequest, BaseSource } from "../model.ts";
+import type { AssembledImage, AssembleRequest, Assembler, BaseSource } from "../model.ts";
 import { buildPlatform, type PlatformImage } from "./platform-image.ts";
 
 export interface AssemblerOptions {

@@ -1,12 +1,12 @@
-import { err, fault, type Fault, ok, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import {
   type BlobStore,
   type Descriptor,
   type ImageConfig,
   largestManifest,
   mediaTypes,
-  parseManifest,
   type Platform,
+  parseManifest,
 } from "../../oci/index.ts";
 import type { LayerReader } from "../layers/read-layer.ts";
 import type { BaseSource } from "../model.ts";

@@ -9,7 +9,7 @@ const elf: Readonly<Record<number, string>> = {
   8: "mips",
   243: "riscv64",
 };
-const pe: Readonly<Record<number, string>> = { 0x14c: "386", 0x8664: "amd64", 0xaa64: "arm64" };
+const pe: Readonly<Record<number, string>> = { 332: "386", 34404: "amd64", 43620: "arm64" };
 
 /** What the first bytes of a file say it runs on; `undefined` for scripts and anything else. */
 export function binaryKind(

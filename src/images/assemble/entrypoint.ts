@@ -1,4 +1,4 @@
-import { fault, type Fault } from "../../core/index.ts";
+import { type Fault, fault } from "../../core/index.ts";
 import type { Platform } from "../../oci/index.ts";
 import { binaryKind } from "./binaries.ts";
 import { environmentOf } from "./configure.ts";

@@ -1,4 +1,4 @@
-import { fault, type Fault } from "../../core/index.ts";
+import { type Fault, fault } from "../../core/index.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 import { type Stage, stageNamed } from "../dockerfile/stages.ts";
 import { quotedWords } from "../dockerfile/words.ts";

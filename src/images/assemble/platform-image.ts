@@ -1,9 +1,9 @@
-import { err, fault, type Fault, ok, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import type { Descriptor, Digest, Platform } from "../../oci/index.ts";
 import type { BuildContext } from "../context/context.ts";
 import type { CopySource } from "../context/copy-source.ts";
 import { type Instruction, parseDockerfile, placeOf, unsupportedIn } from "../dockerfile/instructions.ts";
-import { splitStages, type Stage, stageNamed, type Stages } from "../dockerfile/stages.ts";
+import { type Stage, type Stages, splitStages, stageNamed } from "../dockerfile/stages.ts";
 import { type Lookup, substitute } from "../dockerfile/substitute.ts";
 import type { Compression } from "../layers/compression.ts";
 import type { PlatformSpec } from "../model.ts";

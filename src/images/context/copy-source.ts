@@ -1,5 +1,5 @@
-import { compareBytes, globPattern, isGlob } from "./globs.ts";
 import type { Result } from "../../core/index.ts";
+import { compareBytes, globPattern, isGlob } from "./globs.ts";
 
 /** Something to be put into an image. Paths are relative to the source's root, `/`-separated. */
 export type CopyEntry =

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { err, fault, ok, type Result } from "../../core/index.ts";
 import type { BlobStore, Descriptor, Digest } from "../../oci/index.ts";
 import type { Compression } from "./compression.ts";
-import { LayerInputError, tarBytes, type TarEntry } from "./tar.ts";
+import { LayerInputError, type TarEntry, tarBytes } from "./tar.ts";
 
 export interface Layer {
   readonly descriptor: Descriptor;

@@ -165,7 +165,6 @@ export interface RunView extends RunItem {
   /** Path below `/results/`; null before the first attempt. */
   readonly resultsPath: string | null;
   readonly images: readonly { readonly name: string; readonly digest: string }[];
-  readonly reproduce: string;
   readonly next: NextStep;
 }
 

@@ -85,7 +85,6 @@ export async function showRun(sources: ViewSources, idOrBuildId: string): Promis
     artifacts: key ? await sources.results.listArtifacts(key) : [],
     resultsPath: key ? sources.results.pathOf(key) : null,
     images: images.map((image) => ({ name: image.name, digest: image.digest })),
-    reproduce: `fairlead run ${shellWord(row.job)} --run ${row.id}`,
     next: nextOfRun(row),
   });
 }
@@ -108,8 +107,8 @@ function nextOfRun(row: Selectable<RunRow>): NextStep {
     case "failure":
       return {
         urgency: "person",
-        text: "reproduce it here and now, as the server did",
-        command: `fairlead run ${shellWord(row.job)} --run ${row.id}`,
+        text: "mend it and push again, or run it again as it is",
+        command: `fairlead rerun ${row.id}`,
       };
     default:
       return { urgency: "person", text: "start it again", command: `fairlead rerun ${row.id}` };

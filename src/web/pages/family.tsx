@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { type FamilyView, pagePath, type StatusView } from "../../server/views/index.ts";
-import { Age, Copy, Next, Part, State, Table } from "./parts.tsx";
+import { Age, Copy, Next, NextWords, Part, State, Table } from "./parts.tsx";
 
 const mostNeeds = 7;
 
@@ -21,9 +21,10 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
                 <b>
                   <a href={pagePath.component(row.component)}>{row.component}</a>
                 </b>
-                {row.next.mark ? <State mark={row.next.mark.state} word={row.next.mark.word} /> : <span />}
-                <Age at={row.next.since} now={now} />
-                <span>{row.next.page === undefined ? row.next.text : <a href={row.next.page}>{row.next.text}</a>}</span>
+                <span>
+                  <Age at={row.next.since} now={now} />
+                </span>
+                <NextWords next={row.next} />
               </li>
             ))}
             {needs.length > mostNeeds ? <li>{`and ${needs.length - mostNeeds} more`}</li> : null}
@@ -75,10 +76,7 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
               <span class="faint">–</span>
             ),
             <Age at={row.canary?.moved} now={now} />,
-            <>
-              {row.next.mark ? <State mark={row.next.mark.state} word={row.next.mark.word} /> : null}{" "}
-              {row.next.page === undefined ? row.next.text : <a href={row.next.page}>{row.next.text}</a>}
-            </>,
+            <NextWords next={row.next} />,
           ])}
         />
       </Part>

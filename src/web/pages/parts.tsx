@@ -90,6 +90,21 @@ export const Facts: FC<{ facts: readonly (readonly [string, Child])[] }> = ({ fa
   </dl>
 );
 
+/** A next step in a row: the words that name the state carry its glyph and colour, in their place in the sentence. */
+export const NextWords: FC<{ next: NextStep }> = ({ next }) => {
+  const { mark, text, page } = next;
+  const at = mark === undefined ? -1 : text.indexOf(mark.word);
+  const link = (words: string) => (page === undefined || words.trim() === "" ? words : <a href={page}>{words}</a>);
+  if (mark === undefined || at < 0) return <span>{link(text)}</span>;
+  return (
+    <span>
+      {text.slice(0, at)}
+      <State mark={mark.state} word={mark.word} />
+      {link(text.slice(at + mark.word.length))}
+    </span>
+  );
+};
+
 /** The next step, last on a page. */
 export const Next: FC<{ next: NextStep; label?: string }> = ({ next, label }) => (
   <p class="next">

@@ -90,7 +90,7 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
           <ReleaseTable releases={release.others} now={now} empty="" />
         </Part>
       )}
-      {release.pull === null ? null : (
+      {release.pull === null || release.pull === release.next.command ? null : (
         <p class="next">
           <span class="dim">Pull</span>
           <span class="whole">
