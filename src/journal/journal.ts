@@ -94,6 +94,10 @@ export function createJournal(options: JournalOptions): Journal {
   function begin(row: Selectable<JournalRow>, fencing: number): void {
     busySubjects.add(row.subject);
     const work = perform(row, fencing)
+      .catch(async (error: unknown) => {
+        options.onBug(error);
+        await postpone(row, fencing, "Fairlead itself failed at this; the server's log has the details");
+      })
       .catch(options.onBug)
       .finally(() => {
         busySubjects.delete(row.subject);
@@ -145,15 +149,25 @@ export function createJournal(options: JournalOptions): Journal {
       await record(row, fencing, "failed", failure.message, (trx) => handler.onFailure(entry, failure.message, trx));
       return;
     }
+    await postpone(row, fencing, failure.message, async (trx) => handler.onRetry?.(entry, failure.message, trx));
+  }
+
+  /** Tried again later, each time after twice as long. */
+  async function postpone(
+    row: Selectable<JournalRow>,
+    fencing: number,
+    message: string,
+    alsoRecord: (trx: Trx) => Promise<void> = async () => {},
+  ): Promise<void> {
     const delay = Math.min(firstRetryMs * 2 ** Math.min(row.tries, 20), longestRetryMs);
     await store.transaction(async (trx) => {
       const kept = await trx
         .updateTable("journal")
-        .set({ tries: row.tries + 1, not_before: clock.now() + delay, last_error: failure.message, lease_owner: null })
+        .set({ tries: row.tries + 1, not_before: clock.now() + delay, last_error: message, lease_owner: null })
         .where("id", "=", row.id)
         .where("fencing", "=", fencing)
         .executeTakeFirst();
-      if (kept.numUpdatedRows === 1n) await handler.onRetry?.(entry, failure.message, trx);
+      if (kept.numUpdatedRows === 1n) await alsoRecord(trx);
     });
   }
 

@@ -107,6 +107,7 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
   ): Promise<void> {
     const moved = await advance(store, trx, release.id, "publishing", "verified; being published", clock.now());
     if (!moved) return;
+    await forgetUnfinished(trx, release);
     for (const registry of options.registries()) {
       for (const image of images) {
         const publicationId = options.ids.uuid();
@@ -129,6 +130,19 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
         await journal.write(trx, { kind: "push-image", subject: `${release.id}|${registry.name}|${image.name}`, body });
       }
     }
+  }
+
+  /** What a closed or failed release of the same tag wanted and never got stands in nobody's way. */
+  async function forgetUnfinished(trx: Trx, release: StoredRelease): Promise<void> {
+    await trx
+      .deleteFrom("publications")
+      .where("component", "=", release.component)
+      .where("tag", "=", release.version)
+      .where("state", "!=", "published")
+      .where("release_id", "in", (eb) =>
+        eb.selectFrom("releases").select("id").where("state", "in", ["failed", "closed"]),
+      )
+      .execute();
   }
 
   const push: EffectHandler<PushOrder> = {
@@ -177,7 +191,8 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
       const release = await findRelease(store, order.releaseId);
       if (!release) return ok(async () => undefined);
       const rows = await publicationsOf(store.db, order.releaseId);
-      if (!rows.some((row) => row.state === "published")) {
+      const begun = rows.some((row) => row.state === "published") || (await isTaggedAlready(rows, order.registry));
+      if (!begun) {
         const still = await tagStillThere(release);
         if (!still.ok) return still;
       }
@@ -205,6 +220,17 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
     onRetry: (entry, message, trx) => detail(trx, entry.body, message),
     onFailure: (entry, message, trx) => failPublication(entry.body.releaseId, message, trx),
   };
+
+  /** A process that died between tagging and recording it has published: from then on the release is carried through. */
+  async function isTaggedAlready(rows: readonly StoredPublication[], name: string): Promise<boolean> {
+    const registry = registryNamed(name);
+    if (!registry.ok) return false;
+    for (const row of rows.filter((each) => each.registry === name)) {
+      const now = await registry.value.resolve(options.repositoryOf(row.image), row.tag);
+      if (now.ok && now.value?.digest === row.digest) return true;
+    }
+    return false;
+  }
 
   async function imageOf(release: StoredRelease, publication: StoredPublication) {
     const images = release.run_id === null ? [] : await builtImages(store, release.run_id);
