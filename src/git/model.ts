@@ -30,6 +30,11 @@ export interface Repository {
   listFiles(commit: ObjectId, prefix?: string): Promise<readonly string[]>;
   /** Paths that differ between two commits (renames: the new name; removed files included), bounded. */
   changedFiles(from: ObjectId, to: ObjectId): Promise<readonly string[]>;
+  /**
+   * Has the commit at most so many files? Asked before anything walks a tree of a stranger: a few kB can hold a billion
+   * files, which git compares in memory.
+   */
+  hasAtMost(commit: ObjectId, files: number): Promise<boolean>;
   isAncestor(ancestor: ObjectId, descendant: ObjectId): Promise<boolean>;
   mergeBase(a: ObjectId, b: ObjectId): Promise<ObjectId | undefined>;
   /** Branches that contain the commit, whether it is their head, and by how many commits they are ahead of it. */

@@ -3,6 +3,7 @@ import { commitTree, mergeTrees, tentativeCommit } from "./merging.ts";
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
 import { gitText, runGit } from "./run-git.ts";
+import { measureTree } from "./tree-size.ts";
 
 export interface HostedRepository extends Repository {
   /** Refs were moved by somebody else (a fetch): what is remembered of them is forgotten. */
@@ -106,6 +107,8 @@ export function openRepository(component: string, directory: string, clock: Cloc
       return await listNames(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, ...paths]);
     },
     changedFiles: (from, to) => listNames(["diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to]),
+    hasAtMost: async (commit, files) =>
+      (await measureTree(directory, commit, { files, bytes: Number.POSITIVE_INFINITY })).ok,
     isAncestor: async (ancestor, descendant) => {
       const answer = must(await runGit(["merge-base", "--is-ancestor", ancestor, descendant], call));
       return answer.code === 0;

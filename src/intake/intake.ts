@@ -29,6 +29,9 @@ export interface IntakeOptions extends FactSources {
   readonly onBug: (error: unknown) => void;
 }
 
+/** Trees larger than this are not compared; checking them out ends with a message of its own. */
+const mostFiles = 500_000;
+
 /** What was decided about one event. */
 export interface Decided {
   readonly eventId: string;
@@ -298,7 +301,7 @@ export function createIntake(options: IntakeOptions): Intake {
   async function filesOf(repository: Awaited<ReturnType<typeof options.git.open>>, before: string, after: string) {
     const none = /^0+$/;
     if (none.test(before) || none.test(after)) return undefined;
-    return await repository.changedFiles(before, after);
+    return (await repository.hasAtMost(after, mostFiles)) ? await repository.changedFiles(before, after) : undefined;
   }
 
   return {

@@ -19,6 +19,7 @@ export interface PushOptions extends FactSources {
 }
 
 const absent = "0".repeat(40);
+const mostFiles = 500_000;
 
 /** Answers pushes to hosted repositories: judged, written down, moved by compare-and-swap, decided, told. */
 export function createPushHandler(options: PushOptions): PushHandler {
@@ -207,6 +208,11 @@ async function describeProposal(repository: Repository, base: string, head: stri
   if (baseSha === undefined) return { refusal: "no such branch", line: `There is no branch ${forOneLine(base)}.` };
   if ((await repository.commitOf(head)) === undefined)
     return { refusal: "not a commit", line: "Push a commit, not another object." };
+  if (!(await repository.hasAtMost(head, mostFiles)))
+    return {
+      refusal: "too many files",
+      line: `A change may have ${mostFiles.toLocaleString("en")} files, its base included.`,
+    };
   if (await repository.isAncestor(head, baseSha)) {
     return { refusal: "nothing new", line: `${forOneLine(base)} has these commits already.` };
   }

@@ -7,6 +7,8 @@ import type { BuiltImage, Run } from "./model.ts";
 export interface ImageStep {
   readonly run: Run;
   readonly component: Component;
+  /** The component to which the family file gives an image name. */
+  readonly ownerOf: (image: string) => string | undefined;
   readonly configuration: ReleaseConfiguration;
   /** The run's tree; its last process is dead. */
   readonly context: string;
@@ -21,7 +23,7 @@ export interface ImageStep {
 export async function buildImages(step: ImageStep): Promise<Result<readonly BuiltImage[]>> {
   const images: BuiltImage[] = [];
   for (const image of step.configuration.images) {
-    const foreign = foreignName(step.component, image.name);
+    const foreign = foreignName(step.component, image.name, step.ownerOf(image.name));
     if (foreign) return err(foreign);
     const started = performance.now();
     const assembled = await step.assembler.assemble({
@@ -65,9 +67,11 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
 }
 
 /** Design 9: an image name belongs to one component, and only the family file decides which. */
-function foreignName(component: Component, name: string) {
-  if (component.images === undefined || component.images.includes(name)) return undefined;
-  return fault("refused", `the image name ${name} does not belong to ${component.name}`, {
+function foreignName(component: Component, name: string, owner: string | undefined) {
+  const free = owner === undefined && component.images === undefined;
+  if (free || component.images?.includes(name) === true) return undefined;
+  const whose = owner === undefined ? "" : `: it is ${owner}'s`;
+  return fault("refused", `the image name ${name} does not belong to ${component.name}${whose}`, {
     hint: `an administrator adds it to components.${component.name}.images in the family file`,
   });
 }

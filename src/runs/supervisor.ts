@@ -249,6 +249,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const built = await buildImages({
       run: scene.run,
       component: place.component,
+      ownerOf: (image) => options.family().components.find((each) => each.images?.includes(image))?.name,
       configuration,
       context: place.treeFolder,
       commit: scene.run.change === undefined ? scene.run.head : place.commit,

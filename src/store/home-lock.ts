@@ -14,5 +14,10 @@ export function lockHome(file: string): Result<{ release(): void }> {
     db.close();
     return err(fault("conflict", "another Fairlead works on this home", { cause, hint: "stop it, or use its server" }));
   }
-  return ok({ release: () => db.close() });
+  return ok({
+    release: () => {
+      db.exec("rollback");
+      db.close();
+    },
+  });
 }

@@ -54,17 +54,17 @@ describe.skipIf(!programPath("bwrap"))("the run's cage (skipped where bubblewrap
       cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'
       ls -la /root /home /dev/shm ${homedir()} ${family.home} 2>&1
       cat ${join(planted, "token")} ${shared} ${family.home}/admin.token 2>&1
-      grep -rs "${secret.slice(0, 6)}" / --include=* --exclude-dir=proc --exclude-dir=usr --exclude-dir=sys 2>/dev/null | grep -v attack.sh
+      grep -rls "canar[y]-${process.pid}" / --exclude-dir=proc --exclude-dir=usr --exclude-dir=sys --exclude-dir=etc 2>/dev/null | sed 's/^/found: /'
       perl -MSocket -e 'socket(S,PF_UNIX,SOCK_STREAM,0); connect(S,sockaddr_un($ARGV[0])) and print <S>' ${socketPath}
-      find / -name 'admin.token' -o -name '*.db' -o -name 'docker.sock' 2>/dev/null | grep -v ^/proc
+      find / -name 'admin.token' -o -name '*.db' -o -name 'docker.sock' 2>/dev/null | grep -v -e ^/proc -e ^/usr | sed 's/^/found: /'
       echo looked everywhere
-    `.replaceAll(secret.slice(0, 6), "${secret_begin}"),
+    `,
     );
     expect(run.state).toBe("success");
     expect(log).toContain("looked everywhere");
     expect(log).not.toContain(secret);
     expect(log).not.toContain(await family.token());
-    expect(log).not.toMatch(/\/[^\s:]*\.db$/m);
+    expect(log).not.toMatch(/^found: /m);
   });
 
   it("reaches neither the server's door nor another address of this machine", async () => {
