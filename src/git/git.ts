@@ -150,7 +150,7 @@ async function adopt(
       "refs/heads/*:refs/heads/*",
       "refs/tags/*:refs/tags/*",
     ],
-    { ...call, onProgress: progress },
+    { ...call, onProgress: byTens(progress) },
   );
   const hosted = await open(repository.component);
   hosted.forget();
@@ -180,6 +180,19 @@ async function trustOwnersOf(repository: Repository, url: string): Promise<Recor
   const file = join(repository.directory, "adopt.gitconfig");
   await writeFile(file, "[safe]\n\tdirectory = *\n");
   return { GIT_CONFIG_GLOBAL: file };
+}
+
+/** git tells every percent and every ref; people want to see that it goes on. */
+function byTens(progress: (line: string) => void): (line: string) => void {
+  let last = "";
+  return (line) => {
+    const percent = /(\d+)%/.exec(line)?.[1];
+    const told = percent === undefined ? line : `${line.slice(0, line.indexOf(":"))}: ${percent}%`;
+    const worth = percent === undefined ? !/^ \* \[new /.test(line) : Number(percent) % 10 === 0;
+    if (!worth || told === last) return;
+    last = told;
+    progress(told);
+  };
 }
 
 function allowedUrl(url: string): boolean {
