@@ -78,7 +78,12 @@ export interface StatusRow {
   /** `new`, `copying`, `adopted`, `unreachable`. */
   readonly state: string;
   /** Newest published release without a suffix, else the newest published one. */
-  readonly release: { readonly id: string; readonly version: string; readonly published: string } | null;
+  readonly release: {
+    /** null: adopted, not released by Fairlead. */
+    readonly id: string | null;
+    readonly version: string;
+    readonly published: string | null;
+  } | null;
   readonly head: { readonly branch: string; readonly commit: string } | null;
   readonly required: CheckSummary;
   readonly canary: { readonly tag: string; readonly commit: string; readonly moved: string } | null;

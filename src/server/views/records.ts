@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
+import { sortedVersions } from "../../family/index.ts";
 import { finalStates } from "../../jobs/index.ts";
 import type {
   AttemptRow,
@@ -38,6 +39,25 @@ export async function branchHead(db: Db, component: string, branch: string): Pro
     .where("name", "=", `refs/heads/${branch}`)
     .executeTakeFirst();
   return row ? (row.commit_id ?? row.object) : undefined;
+}
+
+/** The newest final version among the tags that were there when the component was taken in. */
+export async function newestAdopted(
+  db: Db,
+  component: string,
+): Promise<{ readonly version: string; readonly commit: string } | undefined> {
+  const rows = await db
+    .selectFrom("refs")
+    .select(["name", "commit_id"])
+    .where("component", "=", component)
+    .where("adopted", "=", 1)
+    .where("name", ">=", "refs/tags/v")
+    .where("name", "<", "refs/tags/w")
+    .execute();
+  const commits = new Map(rows.map((row) => [row.name.slice("refs/tags/".length), row.commit_id]));
+  const newest = sortedVersions([...commits.keys()]).find((version) => version.prerelease === undefined);
+  const commit = newest && commits.get(newest.tag);
+  return newest && commit ? { version: newest.tag, commit } : undefined;
 }
 
 /** Runs on one commit that belong to no change and no release: the checks of a branch. */

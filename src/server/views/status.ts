@@ -12,6 +12,7 @@ import {
   changeRows,
   changeRuns,
   componentRows,
+  newestAdopted,
   newestCanaries,
   releaseRows,
   runRows,
@@ -75,6 +76,7 @@ async function statusOf(
   const releases = await releaseRows(db, { component: name, limit: 100 });
   const published = releases.filter((release) => release.state === "published");
   const newest = published.find((release) => release.prerelease === 0) ?? published[0];
+  const adopted = component.kind === "internal" ? undefined : await newestAdopted(db, name);
   const canary = (await newestCanaries(db, name)).find((row) => row.tag === "canary");
   const open = (await changeRows(db, { component: name, state: "open", limit: 100 })).slice(0, 100);
   const changes: ChangeItem[] = [];
@@ -85,7 +87,9 @@ async function statusOf(
     state: stored?.state ?? "new",
     release: newest
       ? { id: newest.id, version: newest.version, published: iso(newest.published_at ?? newest.requested_at) }
-      : null,
+      : adopted
+        ? { id: null, version: adopted.version, published: null }
+        : null,
     head: head ?? null,
     required,
     canary: canary ? { tag: canary.tag, commit: canary.commit_id, moved: iso(canary.at) } : null,
@@ -98,7 +102,10 @@ async function statusOf(
       head,
       required,
       unfinished: unfinishedOf(releases),
-      published: published.map((release) => ({ version: release.version, commit: release.commit_id })),
+      published: [
+        ...published.map((release) => ({ version: release.version, commit: release.commit_id })),
+        ...(adopted ? [adopted] : []),
+      ],
       changes,
     }),
   };

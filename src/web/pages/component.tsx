@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { type ChangeItem, type ComponentView, pagePath, type ReleaseItem } from "../../server/views/index.ts";
-import { Age, Commit, Copy, Digest, Facts, Next, Part, RunTable, State, Table } from "./parts.tsx";
+import { Age, Commit, Copy, Digest, Facts, Next, Part, ReleaseName, RunTable, State, Table } from "./parts.tsx";
 
 export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ component, now }) => {
   const { status } = component;
@@ -17,10 +17,7 @@ export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ c
       <Facts
         facts={[
           ["Kind", kindOf(component)],
-          [
-            "Release",
-            status.release ? <a href={pagePath.release(status.release.id)}>{status.release.version}</a> : "none yet",
-          ],
+          ["Release", status.release ? <ReleaseName release={status.release} /> : "none yet"],
           [
             "Head",
             status.head ? (

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { type FamilyView, pagePath, type StatusView } from "../../server/views/index.ts";
-import { Age, Copy, Next, NextWords, Part, State, Table } from "./parts.tsx";
+import { Age, Copy, Next, NextWords, Part, ReleaseName, State, Table } from "./parts.tsx";
 
 const mostNeeds = 7;
 
@@ -55,7 +55,7 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
               <a href={pagePath.component(row.component)}>{row.component}</a>
             </b>,
             row.release ? (
-              <a href={pagePath.release(row.release.id)}>{row.release.version}</a>
+              <ReleaseName release={row.release} />
             ) : (
               <span class="faint">{row.kind === "internal" ? "internal" : "none yet"}</span>
             ),

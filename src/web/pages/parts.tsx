@@ -67,6 +67,14 @@ export function lasted(ms: number): string {
   return `${Math.floor(hours / 24)} d`;
 }
 
+/** A version that was released here leads to its page; one that was there before is said to be. */
+export const ReleaseName: FC<{ release: { readonly id: string | null; readonly version: string } }> = ({ release }) =>
+  release.id === null ? (
+    <span title="a tag that was there when the component was taken in; never rebuilt">{release.version} (adopted)</span>
+  ) : (
+    <a href={pagePath.release(release.id)}>{release.version}</a>
+  );
+
 /** A part of a page under its own head. */
 export const Part: FC<PropsWithChildren<{ title: string; note?: Child }>> = ({ title, note, children }) => (
   <section class="part">
