@@ -155,6 +155,7 @@ describe("the end of a run", () => {
     ["without images", { images: [] }, {}, /no images/],
     ["that is older", {}, { canary: { commit: idOf("d"), newerThanThisRun: true } }, /from ddddddd, which is newer/],
     ["of a change", { tier: "change", type: "presubmit", ref: "refs/pull/7/head" }, {}, undefined],
+    ["that says it is of the branch, of a lower tier", { tier: "change" }, {}, undefined],
     ["of a tag", { tier: "release", ref: "refs/tags/v1.0.0" }, {}, undefined],
     ["of a tag named like a branch", { tier: "release", ref: "refs/tags/main" }, {}, undefined],
   ])("%s leaves the canary", (_what, run, facts, reason) => {

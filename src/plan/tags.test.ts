@@ -132,6 +132,11 @@ describe("a tag", () => {
     },
   );
 
+  it("that is told again does not close its own release", () => {
+    const plan = decide(onTag(), facts({ releases: [known("building")] }));
+    expect(kinds(plan.effects)).not.toContain("close");
+  });
+
   it("that is gone closes its release and aborts its build, and no other", () => {
     const run = { id: "run-1", job: "b", type: "postsubmit", change: undefined, head: commit } as const;
     const liveRuns = [
