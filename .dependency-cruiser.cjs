@@ -43,6 +43,13 @@ module.exports = {
       to: { dependencyTypes: ["core"], pathNot: "^(crypto|util)$" },
     },
     {
+      name: "pure-rooms-use-few-packages",
+      comment: "RE2 patterns and the order of versions; nothing that could do I/O",
+      severity: "error",
+      from: { path: pure, pathNot: "\\.test\\.ts$" },
+      to: { path: "node_modules/", pathNot: "node_modules/(@types/)?(re2js|semver)/" },
+    },
+    {
       name: "config-below-what-acts",
       severity: "error",
       from: { path: "^src/config/", pathNot: "\\.test\\.ts$" },
@@ -83,6 +90,16 @@ module.exports = {
       severity: "error",
       from: { path: `^src/${rooms}/` },
       to: { path: "^src/(server|web|cli|compose|main)" },
+    },
+    {
+      name: "shells-by-their-doors",
+      comment: "pages and commands know the views of the server, never its inside; what joins them is compose",
+      severity: "error",
+      from: { path: "^src/([^/]+)/", pathNot: "^src/compose/" },
+      to: {
+        path: "^src/(server|web|cli|compose)/",
+        pathNot: ["^src/$1/", "^src/(server/views|web|cli)/index\\.ts$"],
+      },
     },
     {
       name: "processes-are-started-in-few-places",

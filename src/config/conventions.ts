@@ -1,4 +1,4 @@
-import { err, fault, ok, type Result } from "../core/index.ts";
+import { compilePattern, err, fault, ok, type Result } from "../core/index.ts";
 import type { Component, Platform, ReleaseConfiguration, ReleaseImage } from "../family/index.ts";
 import { needsOf } from "./needs.ts";
 
@@ -93,7 +93,8 @@ async function imagesOf(
 }
 
 function hasTarget(makefile: string, target: string): boolean {
-  return new RegExp(`^${target}\\s*:`, "m").test(makefile);
+  const pattern = compilePattern(`(?m)^${target}\\s*:`);
+  return pattern.ok && pattern.value.matches(makefile);
 }
 
 /** The script with the files that it sources, one level deep, so that what they start is seen. */

@@ -10,7 +10,7 @@ function shownControl(character: string): string {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this replaces
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const directions = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Safe to print on a terminal: control and direction-changing characters are shown, not obeyed; tab and newline stay. */
 export function forTerminal(text: string): string {

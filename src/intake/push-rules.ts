@@ -56,8 +56,9 @@ function judgeNewChange(command: RefCommand, facts: PushFacts): PushJudgement {
 }
 
 function judgeChangeUpdate(command: RefCommand): PushJudgement {
-  const number = Number(command.ref.slice("refs/changes/".length));
-  if (!Number.isInteger(number) || number < 1) {
+  const name = command.ref.slice("refs/changes/".length);
+  const number = /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
+  if (number === undefined) {
     return refuse("no such change", ["Update a change with: git push origin HEAD:refs/changes/NUMBER"]);
   }
   if (command.after === absent) return refuse("nothing to delete", [`Close change ${number} on its page.`]);

@@ -1,7 +1,7 @@
 import { compilePattern } from "../core/index.ts";
 import { roleAtLeast, tierOfChange } from "../family/index.ts";
 import type { Job } from "../jobs/index.ts";
-import { contextRequired, needsExplicitTrigger } from "../jobs/index.ts";
+import { needsExplicitTrigger } from "../jobs/index.ts";
 import type { ChangeEvent, ChangeFacts, CommentEvent, Effect, Facts, Plan } from "./model.ts";
 import { type Choice, chooseForChange, chooseOnBranch, refsOf, select } from "./selection.ts";
 
@@ -119,7 +119,7 @@ function chooseForComment(job: Job, event: CommentEvent): Choice {
   if (matches("(?m)^/retest\\s*$", comment) && (failed || absent)) return retest(job, event, failed);
   if (matches("(?m)^/retest-required\\s*$", comment) && !job.optional && (failed || absent))
     return retest(job, event, failed);
-  if (matches("(?m)^/test-manual-required\\s*$", comment) && contextRequired(job) && needsExplicitTrigger(job)) {
+  if (matches("(?m)^/test-manual-required\\s*$", comment) && !job.optional && needsExplicitTrigger(job)) {
     return chooseOnBranch(job, change.base, event.files, true, "/test-manual-required");
   }
   if (matches("(?m)^/ok-to-test\\s*$", comment) || matches("(?m)^/test all,?($|\\s.*)", comment)) {

@@ -10,6 +10,7 @@ import { insertRelease, releasesOf } from "../../src/release/index.ts";
 import { appendFeed, lockHome, openStore, readFeed, type Store, tryOpenStore } from "../../src/store/index.ts";
 import { type PrivatePostgres, postgresPrograms, startPostgres } from "../fixtures/postgres.ts";
 import { programPath, run } from "../fixtures/programs.ts";
+import { turns, until } from "../fixtures/until.ts";
 
 let root: string;
 let postgres: PrivatePostgres | undefined;
@@ -190,6 +191,37 @@ describe.each(["sqlite", "postgres"] as const)("the store on %s", (engine) => {
       expect(done.filter((name) => name.startsWith("a"))).toEqual(["a1", "a2"]);
       expect(done.filter((name) => name.startsWith("b"))).toEqual(["b1", "b2"]);
       expect(await journal.openEntries()).toBe(0);
+    }));
+
+  test(`gives an entry to one of several workers${skipped}`, () =>
+    withStore(async (store) => {
+      const clock = new ManualClock();
+      const done: string[] = [];
+      const bugs: unknown[] = [];
+      const workers = ["one", "two", "three"].map((owner) =>
+        createJournal({ store, clock, ids: systemIds, owner, onBug: (error) => bugs.push(error) }),
+      );
+      const handler: EffectHandler<string> = {
+        kind: "test",
+        perform: async (entry) => {
+          done.push(entry.body);
+          await turns(3);
+          return ok(async () => undefined);
+        },
+        onFailure: async () => undefined,
+      };
+      for (const worker of workers) await worker.start([handler]);
+      const names = Array.from({ length: 30 }, (_, index) => `e${index}`);
+      await store.transaction(async (trx) => {
+        for (const body of names) await workers[0]?.write(trx, { kind: "test", subject: body, body });
+      });
+      await until(async () => {
+        for (const worker of workers) worker.poke();
+        return (await workers[0]?.openEntries()) === 0;
+      });
+      for (const worker of workers) await worker.stop();
+      expect(bugs).toEqual([]);
+      expect(done.sort()).toEqual(names.sort());
     }));
 });
 
