@@ -188,7 +188,7 @@ function byTens(progress: (line: string) => void): (line: string) => void {
   return (line) => {
     const percent = /(\d+)%/.exec(line)?.[1];
     const told = percent === undefined ? line : `${line.slice(0, line.indexOf(":"))}: ${percent}%`;
-    const worth = percent === undefined ? !/^ \* \[new /.test(line) : Number(percent) % 10 === 0;
+    const worth = percent === undefined ? !line.startsWith(" * [new ") : Number(percent) % 10 === 0;
     if (!worth || told === last) return;
     last = told;
     progress(told);
