@@ -24,10 +24,13 @@ async function noOpRuns(): Promise<void> {
 }
 
 async function tagToPullable(): Promise<void> {
-  print("From `git push` of a tag to a pullable image with one 20 MB binary, beyond the component's own build.");
+  print(
+    "From `git push` of a tag to a pullable image with one 20 MB binary (of real programs), beyond the component's own build.",
+  );
   const files = {
     ...greeter.files,
-    "build.sh": "mkdir -p bin && head -c 20000000 /dev/urandom > bin/greeter && chmod 755 bin/greeter\n",
+    "build.sh":
+      "mkdir -p bin && cat /usr/bin/* 2>/dev/null | head -c 20000000 > bin/greeter && chmod 755 bin/greeter\n",
   };
   const family = await serveFamily([{ ...greeter, files }]);
   try {

@@ -4,12 +4,11 @@
  * starts in a few milliseconds; forked twice, so that the job never sees a child that is not its own. Descriptors that
  * whoever started the server left open are closed before the job begins.
  */
-export const forwarderScript = String.raw`use strict;
-use Socket;
-my ($port, $door, @job) = @ARGV;
-socket(my $listener, PF_INET, SOCK_STREAM, 0) or die "fairlead: no socket: $!\n";
-setsockopt($listener, SOL_SOCKET, SO_REUSEADDR, 1);
-bind($listener, sockaddr_in($port, INADDR_LOOPBACK)) or die "fairlead: no loopback port: $!\n";
+export const forwarderScript = String.raw`my ($port, $door, @job) = @ARGV;
+# Linux's numbers, since loading the module that has their names takes longer than everything else here.
+my ($unix, $inet, $stream) = (1, 2, 1);
+socket(my $listener, $inet, $stream, 0) or die "fairlead: no socket: $!\n";
+bind($listener, pack('S n C4 x8', $inet, $port, 127, 0, 0, 1)) or die "fairlead: no loopback port: $!\n";
 listen($listener, 128) or die "fairlead: cannot listen: $!\n";
 my $middle = fork;
 die "fairlead: cannot fork: $!\n" unless defined $middle;
@@ -34,8 +33,8 @@ exec { $job[0] } @job or do { print STDERR "fairlead: cannot start $job[0]: $!\n
 
 sub pass {
   my ($client) = @_;
-  socket(my $proxy, PF_UNIX, SOCK_STREAM, 0) or return;
-  connect($proxy, sockaddr_un($door)) or return;
+  socket(my $proxy, $unix, $stream, 0) or return;
+  connect($proxy, pack('S a108', $unix, $door)) or return;
   my %to = (fileno($client) => [$client, $proxy], fileno($proxy) => [$proxy, $client]);
   while (%to) {
     my $wanted = '';
