@@ -1,7 +1,7 @@
 import { err, fault, ok, type Result } from "../core/index.ts";
 import type { Descriptor, Platform } from "./documents.ts";
 import { parseReference, type Reference } from "./reference.ts";
-import type { RegistryClient, RemoteManifest } from "./registry-client.ts";
+import { isLoopback, type RegistryClient, type RemoteManifest } from "./registry-client.ts";
 import type { BlobStore } from "./store.ts";
 
 export interface BaseSourceOptions {
@@ -33,6 +33,14 @@ export function createBaseSource(options: BaseSourceOptions) {
     const reference = parseReference(text);
     if (!reference.ok) return reference;
     const hosts = options.allowedHosts();
+    // A Dockerfile is a stranger's text: unless it is listed, it does not make this server talk to its own machine.
+    if (!hosts.includes(reference.value.registry) && isLoopback(reference.value.registry)) {
+      return err(
+        fault("refused", `base images are not pulled from ${reference.value.registry}, which is this machine`, {
+          hint: "an administrator adds it to registries.baseHosts in the family file",
+        }),
+      );
+    }
     if (hosts.length > 0 && !hosts.includes(reference.value.registry)) {
       return err(
         fault("refused", `base images are not pulled from ${reference.value.registry}`, {

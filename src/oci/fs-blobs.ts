@@ -1,19 +1,32 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { err, type Fault, fault, type Ids, ok } from "../core/index.ts";
+import { type Clock, err, type Fault, fault, type Ids, ok, systemClock } from "../core/index.ts";
 import type { Digest } from "./documents.ts";
 import { isDigest } from "./reference.ts";
-import type { BlobStore } from "./store.ts";
+import type { SweepableBlobStore } from "./store.ts";
+import { writeWhole } from "./write-whole.ts";
 
-/** Blobs as files below `root`; what a dead process left half-written is removed when the store is opened. */
-export async function openFsBlobStore(options: { readonly root: string; readonly ids: Ids }): Promise<BlobStore> {
-  const { root, ids } = options;
+const touchEveryMs = 3_600_000;
+
+/**
+ * Blobs as files below `root`; what a dead process left half-written is removed when the store is opened. A file's
+ * modification time says when the blob was last touched.
+ */
+export async function openFsBlobStore(options: {
+  readonly root: string;
+  readonly ids: Ids;
+  readonly clock?: Clock;
+}): Promise<SweepableBlobStore> {
+  const { root, ids, clock = systemClock } = options;
   const incoming = join(root, "incoming");
+  const removed = join(root, "removed");
   await mkdir(incoming, { recursive: true, mode: 0o700 });
+  await mkdir(removed, { recursive: true, mode: 0o700 });
   for (const name of await readdir(incoming)) await rm(join(incoming, name), { force: true });
+  for (const name of await readdir(removed)) await rename(join(removed, name), pathOf(name.replace("-", ":")));
 
   function pathOf(digest: Digest): string {
     if (!isDigest(digest)) throw new Error(`not a digest: ${JSON.stringify(digest.slice(0, 100))}`);
@@ -21,8 +34,22 @@ export async function openFsBlobStore(options: { readonly root: string; readonly
     return join(root, algorithm, hex.slice(0, 2), hex);
   }
 
+  async function untouchedSizeOf(digest: Digest): Promise<number | undefined> {
+    return isDigest(digest) ? (await stat(pathOf(digest)).catch(() => undefined))?.size : undefined;
+  }
+
   async function sizeOf(digest: Digest): Promise<number | undefined> {
-    return (await stat(pathOf(digest)).catch(() => undefined))?.size;
+    const path = pathOf(digest);
+    const there = await stat(path).catch(() => undefined);
+    if (!there) return undefined;
+    const now = clock.now();
+    if (now - there.mtimeMs < touchEveryMs) return there.size;
+    // Gone in between: the collector was faster, and the caller must not rely on the blob.
+    const touched = await utimes(path, now / 1000, now / 1000).then(
+      () => true,
+      () => false,
+    );
+    return touched ? there.size : undefined;
   }
 
   async function keep(beside: string, digest: Digest): Promise<void> {
@@ -38,13 +65,13 @@ export async function openFsBlobStore(options: { readonly root: string; readonly
     sizeOf,
     pathOf,
     read: async (digest, range) => {
-      const size = isDigest(digest) ? await sizeOf(digest) : undefined;
+      const size = await untouchedSizeOf(digest);
       if (size === undefined) return err(absent(digest));
       const stream = createReadStream(pathOf(digest), range ? { start: range.start, end: range.end } : {});
       return ok(Readable.toWeb(stream));
     },
     readAll: async (digest, limit) => {
-      const size = isDigest(digest) ? await sizeOf(digest) : undefined;
+      const size = await untouchedSizeOf(digest);
       if (size === undefined) return err(absent(digest));
       if (size > limit) return err(fault("limit", `${digest} has ${size} bytes; at most ${limit} are read here`));
       return ok(await readFile(pathOf(digest)));
@@ -58,10 +85,13 @@ export async function openFsBlobStore(options: { readonly root: string; readonly
         const file = await open(beside, "wx", 0o600);
         try {
           for await (const chunk of source instanceof Uint8Array ? [source] : source) {
-            size += chunk.length;
-            if (expected?.size !== undefined && size > expected.size) break;
+            if (expected?.size !== undefined && size + chunk.length > expected.size) {
+              size += chunk.length;
+              break;
+            }
             hash.update(chunk);
-            await file.write(chunk);
+            await writeWhole(file, chunk, size);
+            size += chunk.length;
           }
           await file.sync();
         } finally {
@@ -95,6 +125,28 @@ export async function openFsBlobStore(options: { readonly root: string; readonly
     },
     delete: async (digest) => {
       await rm(pathOf(digest), { force: true });
+    },
+    list: async function* () {
+      for (const algorithm of ["sha256", "sha512"]) {
+        for (const folder of await readdir(join(root, algorithm)).catch(() => [])) {
+          for (const hex of await readdir(join(root, algorithm, folder))) {
+            const digest = `${algorithm}:${hex}`;
+            const there = isDigest(digest) ? await stat(pathOf(digest)).catch(() => undefined) : undefined;
+            if (there) yield { digest, size: there.size, touchedAt: there.mtimeMs };
+          }
+        }
+      }
+    },
+    deleteUntouched: async (digest, before) => {
+      // Moved aside first: from then on nobody can touch it, so what its time says is final.
+      const path = pathOf(digest);
+      const aside = join(removed, digest.replace(":", "-"));
+      if (((await stat(path).catch(() => undefined))?.mtimeMs ?? before) >= before) return false;
+      await rename(path, aside);
+      const touched = (await stat(aside)).mtimeMs >= before;
+      if (touched) await rename(aside, path);
+      else await rm(aside);
+      return !touched;
     },
   };
 }

@@ -24,4 +24,5 @@ export { pullToLayout } from "./pull.ts";
 export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
 export { type Credentials, createRegistryClient, isLoopback, type RegistryClient } from "./registry-client.ts";
 export { createRemoteRegistry } from "./remote-registry.ts";
-export type { BlobStore, ImageRegistry, StoredImage } from "./store.ts";
+export type { BlobStore, ImageRegistry, StoredImage, SweepableBlobStore } from "./store.ts";
+export { writeWhole } from "./write-whole.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Clock, err, type Fault, fault, ok, type Result } from "../core/index.ts";
+import { type Clock, err, type Fault, fault, forOneLine, ok, type Result } from "../core/index.ts";
 import type { Descriptor, Digest } from "./documents.ts";
 import { indexTypes, largestManifest, type ManifestDocument, manifestTypes, parseManifest } from "./image-contents.ts";
 
@@ -45,6 +45,8 @@ export interface RegistryClient {
 const tries = 4;
 const mostRedirects = 5;
 const requestTimeoutMs = 300_000;
+const transferTimeoutMs = 4 * 3_600_000;
+const largestAnswer = 64 * 1024;
 
 interface Ask {
   readonly method: string;
@@ -53,6 +55,8 @@ interface Ask {
   /** Made anew for each try. */
   readonly body?: () => Promise<Result<ReadableStream<Uint8Array> | Uint8Array>>;
   readonly scope: string;
+  /** Moves a blob: may take hours, where a silent connection is ended by the client below. */
+  readonly transfer?: boolean;
 }
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
@@ -119,7 +123,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
           ...question.headers,
           ...(authorization !== undefined && sameHost ? { authorization } : {}),
         },
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal: AbortSignal.timeout(question.transfer ? transferTimeoutMs : requestTimeoutMs),
         ...(body ? { body: body.value, duplex: "half" } : {}),
       };
       const answered = await attempt(url, request);
@@ -130,8 +134,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       if (!redirected) return ok(response);
       await response.body?.cancel();
       const next = new URL(location, url);
-      const safe = next.protocol === "https:" || (next.protocol === "http:" && isLoopback(next.host));
-      if (!safe || (isLoopback(next.host) && !isLoopback(url.host)))
+      if (!mayLead(url, next))
         return err(
           fault("forbidden", `${url.host} redirects to ${next.protocol}//${next.host}, which is not followed`),
         );
@@ -164,13 +167,15 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     if (response.status === 401 || response.status === 403) return ok(undefined);
     if (!response.ok)
       return err(fault("unavailable", `${url.host} answered ${response.status} when asked for a token`));
-    const answer: unknown = await response.json().catch(() => undefined);
-    const token = tokenOf(answer);
+    const said = await readBounded(response, largestAnswer);
+    if (!said.ok) return said;
+    const token = tokenOf(said.value);
     return ok(token === undefined ? undefined : `Bearer ${token}`);
   }
 
   async function unexpected(host: string, response: Response): Promise<Fault> {
-    const said = (await response.text().catch(() => "")).slice(0, 300);
+    const read = await readBounded(response, largestAnswer);
+    const said = read.ok ? forOneLine(Buffer.from(read.value).toString("utf8"), 300) : "";
     const forbidden = response.status === 401 || response.status === 403;
     const code = forbidden
       ? "forbidden"
@@ -213,7 +218,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     blob: async (host, repository, digest) => {
       const url = endpoint(host, `${repository}/blobs/${digest}`);
-      const answer = await ask({ method: "GET", url, scope: `repository:${repository}:pull` });
+      const answer = await ask({ method: "GET", url, scope: `repository:${repository}:pull`, transfer: true });
       if (!answer.ok) return answer;
       if (answer.value.status === 404) return err(fault("not-found", `${host}/${repository} has no blob ${digest}`));
       if (answer.value.status !== 200 || !answer.value.body) return err(await unexpected(host, answer.value));
@@ -226,7 +231,9 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
       const location = begun.value.headers.get("location");
       if (begun.value.status !== 202 || location === null) return err(await unexpected(host, begun.value));
       await begun.value.body?.cancel();
-      const url = new URL(location, endpoint(host, ""));
+      const url = URL.canParse(location, begun.value.url) ? new URL(location, begun.value.url) : undefined;
+      if (!url || !mayLead(endpoint(host, ""), url))
+        return err(fault("forbidden", `${host} sends uploads to ${forOneLine(location)}, which is not followed`));
       url.searchParams.set("digest", descriptor.digest);
       const sent = await ask({
         method: "PUT",
@@ -234,6 +241,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
         headers: { "content-type": "application/octet-stream", "content-length": String(descriptor.size) },
         body: open,
         scope,
+        transfer: true,
       });
       if (!sent.ok) return sent;
       if (sent.value.status !== 201) return err(await unexpected(host, sent.value));
@@ -261,6 +269,12 @@ export function isLoopback(host: string): boolean {
   return name === "localhost" || /^127(\.\d{1,3}){3}$/.test(name) || name === "[::1]";
 }
 
+/** Where a registry may send us: not off encryption, and not from elsewhere to this machine. */
+function mayLead(from: URL, to: URL): boolean {
+  if (isLoopback(to.host)) return isLoopback(from.host) && /^https?:$/.test(to.protocol);
+  return to.protocol === "https:";
+}
+
 async function readBounded(response: Response, limit: number): Promise<Result<Uint8Array>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -271,12 +285,18 @@ async function readBounded(response: Response, limit: number): Promise<Result<Ui
       chunks.push(chunk);
     }
   } catch (error) {
-    return err(fault("unavailable", "the connection broke while a manifest was read", { cause: error }));
+    return err(fault("unavailable", "the connection broke while the answer was read", { cause: error }));
   }
   return ok(Buffer.concat(chunks));
 }
 
-function tokenOf(answer: unknown): string | undefined {
+function tokenOf(bytes: Uint8Array): string | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
   if (typeof answer !== "object" || answer === null) return undefined;
   const token = "token" in answer ? answer.token : "access_token" in answer ? answer.access_token : undefined;
   return typeof token === "string" && token !== "" ? token : undefined;

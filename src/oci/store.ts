@@ -6,7 +6,7 @@ import type { Descriptor, Digest } from "./documents.ts";
  * registry, so that publishing an image here moves no bytes. Content is checked on write, written beside and renamed.
  */
 export interface BlobStore {
-  /** Size in bytes; `undefined` when absent. */
+  /** Size in bytes; `undefined` when absent. Asking touches the blob: it then stays for the collector's grace. */
   sizeOf(digest: Digest): Promise<number | undefined>;
   /** The whole blob or the inclusive range; fault `not-found`. */
   read(
@@ -24,6 +24,14 @@ export interface BlobStore {
   delete(digest: Digest): Promise<void>;
   /** Absolute path of the blob's file, for hard-linking and sendfile; exists only if `sizeOf` answered. */
   pathOf(digest: Digest): string;
+}
+
+/** A blob store from which unused blobs can be removed while others write to it. */
+export interface SweepableBlobStore extends BlobStore {
+  /** Every blob, with when it was last written or asked for by `sizeOf`. */
+  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly touchedAt: number }>;
+  /** Deletes unless touched at or after `before`; whoever was told a size in the meantime keeps the blob. */
+  deleteUntouched(digest: Digest, before: number): Promise<boolean>;
 }
 
 /** An image on its way: everything `root` refers to is in the blob store. */

@@ -7,8 +7,9 @@ import {
   parseManifest,
   referredTo,
 } from "../oci/index.ts";
+import { deleteManifest } from "./delete-manifest.ts";
 import { registryError } from "./errors.ts";
-import { digestOfTag, findManifest, insertManifest, referrersOf, tagsMeaning, tagsOf } from "./records.ts";
+import { digestOfTag, findManifest, hasManifests, insertManifest, referrersOf, tagsOf } from "./records.ts";
 import { judgeTagWrite } from "./tag-write.ts";
 import { type DoorVisit, faultResponse } from "./visit.ts";
 
@@ -78,7 +79,9 @@ async function putManifest(visit: DoorVisit, reference: string): Promise<Respons
   if (!kept.ok) return faultResponse(kept.error, "MANIFEST_INVALID");
   const at = options.clock.now();
   const subject = parsed.value.document.subject?.digest;
-  const won = await options.store.transaction(async (trx) => {
+  const outcome = await options.store.transaction(async (trx) => {
+    const wanted = needs.manifests.map((child) => child.digest);
+    if (!(await hasManifests(trx, repository, wanted))) return "childless";
     await insertManifest(trx, {
       repository,
       descriptor: { mediaType: parsed.value.mediaType, digest, size: bytes.length },
@@ -88,9 +91,12 @@ async function putManifest(visit: DoorVisit, reference: string): Promise<Respons
       blobs: needs.blobs.map((blob) => blob.digest),
       at,
     });
-    return tag === undefined ? true : await judgeTagWrite(trx, repository, tag, digest, at);
+    if (tag === undefined) return "kept";
+    return (await judgeTagWrite(trx, repository, tag, digest, at)) ? "kept" : "beaten";
   });
-  if (!won) return registryError(403, "DENIED", `${tag} was published with other bytes meanwhile`);
+  if (outcome === "childless")
+    return registryError(404, "MANIFEST_UNKNOWN", "a manifest of the index was just deleted");
+  if (outcome === "beaten") return registryError(403, "DENIED", `${tag} was published with other bytes meanwhile`);
   return new Response(null, {
     status: 201,
     headers: {
@@ -105,36 +111,6 @@ async function putManifest(visit: DoorVisit, reference: string): Promise<Respons
 function artifactTypeOf(manifest: ManifestDocument): string | undefined {
   if (manifest.document.artifactType !== undefined) return manifest.document.artifactType;
   return manifest.kind === "manifest" ? manifest.document.config.mediaType : undefined;
-}
-
-async function deleteManifest(visit: DoorVisit, reference: string): Promise<Response> {
-  const { options, repository } = visit;
-  const { store } = options;
-  if (!isDigest(reference)) {
-    const refused = await visit.refuse({ action: "delete", tag: reference });
-    if (refused) return refused;
-    const gone = await store.db
-      .deleteFrom("registry_tags")
-      .where("repository", "=", repository)
-      .where("tag", "=", reference)
-      .executeTakeFirst();
-    return gone.numDeletedRows > 0n
-      ? new Response(null, { status: 202 })
-      : registryError(404, "MANIFEST_UNKNOWN", `there is no tag ${reference}`);
-  }
-  const refused = await visit.refuse({ action: "delete" });
-  if (refused) return refused;
-  const tags = await tagsMeaning(store, repository, reference);
-  if (tags.length > 0)
-    return registryError(403, "DENIED", `${tags.join(", ")} mean${tags.length === 1 ? "s" : ""} this manifest`);
-  const gone = await store.db
-    .deleteFrom("registry_manifests")
-    .where("repository", "=", repository)
-    .where("digest", "=", reference)
-    .executeTakeFirst();
-  return gone.numDeletedRows > 0n
-    ? new Response(null, { status: 202 })
-    : registryError(404, "MANIFEST_UNKNOWN", `there is no manifest ${reference}`);
 }
 
 /** OCI: content discovery, in the order of bytes, with `n`, `last` and a Link to the next page. */

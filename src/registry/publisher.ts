@@ -1,7 +1,7 @@
 import { type Clock, err, fault, ok } from "../core/index.ts";
 import { type BlobStore, type ImageRegistry, manifestsOf, referredTo } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
-import { claimTag, digestOfTag, findManifest, insertManifest, moveTag } from "./records.ts";
+import { claimTag, digestOfTag, findManifest, hasManifests, insertManifest, moveTag } from "./records.ts";
 
 /** The built-in registry as the publisher sees it: images are in its blob store already, so nothing is copied. */
 export function createBuiltinRegistry(options: {
@@ -20,8 +20,9 @@ export function createBuiltinRegistry(options: {
     push: async (repository, image) => {
       const manifests = await manifestsOf(blobs, image.root);
       if (!manifests.ok) return manifests;
-      for (const { parsed } of manifests.value) {
-        for (const blob of referredTo(parsed).blobs) {
+      // Asking also keeps the collector from all of it until the rows are there.
+      for (const { descriptor, parsed } of manifests.value) {
+        for (const blob of [descriptor, ...referredTo(parsed).blobs]) {
           if ((await blobs.sizeOf(blob.digest)) === undefined)
             return err(fault("corrupt", `${image.root.digest} refers to ${blob.digest}, which is not stored`));
         }
@@ -43,10 +44,13 @@ export function createBuiltinRegistry(options: {
     },
     tag: async (repository, tag, root, how) => {
       const now = await store.transaction(async (trx) => {
+        if (!(await hasManifests(trx, repository, [root.digest]))) return "absent";
         if (how === "immutable") return await claimTag(trx, repository, tag, root.digest, clock.now());
         await moveTag(trx, repository, tag, root.digest, clock.now());
         return root.digest;
       });
+      if (now === "absent")
+        return err(fault("not-found", `${root.digest} was not pushed to ${repository}, so ${tag} cannot mean it`));
       return now === root.digest
         ? ok(undefined)
         : err(

@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { Descriptor } from "../oci/index.ts";
+import { type Descriptor, indexTypes } from "../oci/index.ts";
 import type { RegistryManifestRow, Store, Trx } from "../store/index.ts";
 
 export type StoredManifest = Selectable<RegistryManifestRow>;
@@ -136,14 +136,67 @@ export async function referrersOf(
     .execute();
 }
 
-export async function tagsMeaning(store: Store, repository: string, digest: string): Promise<readonly string[]> {
-  const rows = await store.db
+/** What keeps a manifest, as a sentence; `undefined`: it may go. Indexes are the caller's to read. */
+export async function holderOf(trx: Trx, repository: string, digest: string): Promise<string | undefined> {
+  const tag = await trx
     .selectFrom("registry_tags")
     .select("tag")
     .where("repository", "=", repository)
     .where("digest", "=", digest)
+    .orderBy("tag")
+    .executeTakeFirst();
+  if (tag) return `the tag ${tag.tag} means this manifest`;
+  for (const table of ["publications", "canaries", "built_images"] as const) {
+    const row = await trx.selectFrom(table).select("digest").where("digest", "=", digest).executeTakeFirst();
+    if (row) return table === "built_images" ? "a run built this manifest" : "a release or canary is this manifest";
+  }
+  return undefined;
+}
+
+export async function indexesOf(db: Store["db"] | Trx, repository: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom("registry_manifests")
+    .select("digest")
+    .where("repository", "=", repository)
+    .where("media_type", "in", [...indexTypes])
     .execute();
-  return rows.map((row) => row.tag);
+  return rows.map((row) => row.digest);
+}
+
+/** True if all are stored in the repository. */
+export async function hasManifests(trx: Trx, repository: string, digests: readonly string[]): Promise<boolean> {
+  for (const digest of digests) {
+    const row = await trx
+      .selectFrom("registry_manifests")
+      .select("digest")
+      .where("repository", "=", repository)
+      .where("digest", "=", digest)
+      .executeTakeFirst();
+    if (!row) return false;
+  }
+  return true;
+}
+
+export async function deleteManifestRow(trx: Trx, repository: string, digest: string): Promise<boolean> {
+  const gone = await trx
+    .deleteFrom("registry_manifests")
+    .where("repository", "=", repository)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return gone.numDeletedRows > 0n;
+}
+
+/** Digests that rows refer to; what these manifests refer to in turn is in their bytes. */
+export async function digestsInRecords(
+  store: Store,
+): Promise<readonly { readonly digest: string; readonly stored: boolean }[]> {
+  const stored = await store.db.selectFrom("registry_manifests").select("digest").distinct().execute();
+  const known = stored.map(({ digest }) => ({ digest, stored: true }));
+  for (const table of ["publications", "canaries", "built_images"] as const) {
+    const rows = await store.db.selectFrom(table).select("digest").distinct().execute();
+    for (const { digest } of rows) known.push({ digest, stored: false });
+  }
+  return known;
 }
 
 /** The component that last published an image under this name, where the family file does not say. */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index.ts";
-import { type BlobStore, storageFault } from "../oci/index.ts";
+import { type BlobStore, storageFault, writeWhole } from "../oci/index.ts";
 
 /** Uploads under way: bytes on disk, offsets and digests in memory. After a restart clients begin again. */
 export interface Uploads {
@@ -12,7 +12,7 @@ export interface Uploads {
   sizeOf(id: string, repository: string, user: string): number | undefined;
   /** Appends. Faults: `limit`, `disk-full`, `conflict` when another request writes to it. */
   append(id: string, body: AsyncIterable<Uint8Array>): Promise<Result<number>>;
-  /** Becomes a blob if the bytes have the digest; else fault `corrupt`, and the upload is gone. */
+  /** Becomes a blob if the bytes have the digest; else fault `corrupt`, and the upload is gone. `conflict` as above. */
   finish(id: string, digest: string, blobs: BlobStore): Promise<Result<number>>;
   cancel(id: string): Promise<void>;
 }
@@ -52,7 +52,8 @@ export async function openUploads(options: {
   async function digestOf(upload: Upload, algorithm: string): Promise<string> {
     if (algorithm === "sha256") return upload.hash.copy().digest("hex");
     const hash = createHash(algorithm);
-    for await (const chunk of createReadStream(upload.file)) hash.update(chunk);
+    if (upload.size > 0)
+      for await (const chunk of createReadStream(upload.file, { end: upload.size - 1 })) hash.update(chunk);
     return hash.digest("hex");
   }
 
@@ -82,7 +83,7 @@ export async function openUploads(options: {
           for await (const chunk of body) {
             if (upload.size + chunk.length > largestBlob)
               return err(fault("limit", `a blob has at most ${largestBlob} bytes`));
-            await file.write(chunk, 0, chunk.length, upload.size);
+            await writeWhole(file, chunk, upload.size);
             upload.hash.update(chunk);
             upload.size += chunk.length;
           }
@@ -99,18 +100,31 @@ export async function openUploads(options: {
     finish: async (id, digest, blobs) => {
       const upload = open_.get(id);
       if (!upload) return err(fault("not-found", "there is no such upload"));
+      // Held to the end: bytes appended now would come after the digest was taken, into what is a blob by then.
+      if (upload.busy) return err(fault("conflict", "another request writes to this upload"));
+      upload.busy = true;
       const [algorithm = ""] = digest.split(":");
       const got = `${algorithm}:${await digestOf(upload, algorithm)}`;
       if (got !== digest) {
         await cancel(id);
         return err(fault("corrupt", `the bytes are ${got}, not ${digest}`));
       }
-      const file = await open(upload.file, "r");
-      await file.sync().finally(() => file.close());
-      const kept = await blobs.adopt(upload.file, digest);
-      const { size } = upload;
-      await cancel(id);
-      return kept.ok ? ok(size) : kept;
+      try {
+        const file = await open(upload.file, "r+");
+        try {
+          // What a full disk took of a refused chunk is no part of the blob.
+          await file.truncate(upload.size);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        const kept = await blobs.adopt(upload.file, digest);
+        return kept.ok ? ok(upload.size) : kept;
+      } catch (error) {
+        return err(storageFault(error));
+      } finally {
+        await cancel(id);
+      }
     },
     cancel,
   };
