@@ -32,7 +32,7 @@ import {
   type ImageRegistry,
   openFsBlobStore,
 } from "../oci/index.ts";
-import { createBuiltinRegistry, createRegistryDoor, openUploads } from "../registry/index.ts";
+import { createBuiltinRegistry, createCollector, createRegistryDoor, openUploads } from "../registry/index.ts";
 import { canaryPublisher, publicationsOf, releasePublisher, releasesOf } from "../release/index.ts";
 import { createFsResultStore } from "../results/index.ts";
 import { createScheduler, createSupervisor, removeTree } from "../runs/index.ts";
@@ -84,6 +84,7 @@ export interface RunningServer {
 }
 
 const reconcileEveryMs = 30_000;
+const collectEveryMs = 6 * 3_600_000;
 
 /** Puts every part in its place and opens the port. Faults: home in use, port in use, newer home, unsafe address. */
 export async function startServer(options: ServeOptions): Promise<Result<RunningServer>> {
@@ -113,7 +114,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const family = () => options.family;
   const git = createGit({ root: home.git, clock });
   await git.sweep();
-  const blobs = await openFsBlobStore({ root: home.blobs, ids });
+  const blobs = await openFsBlobStore({ root: home.blobs, ids, clock });
   const results = createFsResultStore({ root: home.results, ids });
   const executor = await createProcessExecutor({
     folder: join(home.root, "cage"),
@@ -140,6 +141,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const client = createRegistryClient({ clock, credentials });
   const anonymousClient = createRegistryClient({ clock });
   const builtin = createBuiltinRegistry({ store, blobs, clock });
+  const collector = createCollector({ store, blobs, clock });
   const registryNamed = (name: string): ImageRegistry =>
     name === "builtin" ? builtin : createRemoteRegistry({ name, client, blobs });
   const repositoryOf = (image: string) => `${family().name}/${image}`;
@@ -358,6 +360,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
 
   let stopped = false;
   let cancelReconcile = () => {};
+  let cancelCollection = () => {};
   async function takeIn(): Promise<void> {
     for (const component of family().components) {
       if (stopped) return;
@@ -371,6 +374,20 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     await scheduler.start();
     ready = true;
     scheduleReconcile();
+    scheduleCollection();
+  }
+  /** Blobs that nothing refers to any more go a day after they were last touched. */
+  function scheduleCollection(): void {
+    cancelCollection = clock.after(collectEveryMs, () => {
+      void collector
+        .collect()
+        .then((collected) => {
+          if (!collected.ok) options.tell(`blobs were not collected: ${collected.error.message}`);
+        }, options.onBug)
+        .finally(() => {
+          if (!stopped) scheduleCollection();
+        });
+    });
   }
   function scheduleReconcile(): void {
     cancelReconcile = clock.after(reconcileEveryMs, () => {
@@ -393,6 +410,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     if (stopped) return;
     stopped = true;
     cancelReconcile();
+    cancelCollection();
     events.close();
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();
