@@ -7,7 +7,7 @@ import { cageArguments } from "../src/execute/process/cage.ts";
 import { createProcessExecutor } from "../src/execute/process/index.ts";
 import { readMachine } from "../src/execute/process/machine.ts";
 import { createGit } from "../src/git/index.ts";
-import type { Job } from "../src/jobs/index.ts";
+import { type Job, jobDefaults } from "../src/jobs/index.ts";
 import { createFsResultStore } from "../src/results/index.ts";
 import { createSupervisor, type Run } from "../src/runs/index.ts";
 
@@ -75,27 +75,19 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
     cacheRoot: join(root, "caches"),
   });
   const job: Job = {
+    ...jobDefaults,
     name: "no-op",
     type: "presubmit",
     component: "bench",
+    repository: "b/bench",
     origin: "generated",
     context: "no-op",
-    optional: false,
-    skipReport: false,
     alwaysRun: true,
-    branches: [],
-    skipBranches: [],
-    runIfChanged: undefined,
-    skipIfOnlyChanged: undefined,
     trigger: "",
     rerunCommand: "",
-    maxConcurrency: 0,
-    env: {},
     timeoutMs: 60_000,
     gracePeriodMs: 1000,
-    pathAlias: undefined,
-    body: { kind: "command", argv: ["true"], image: "" },
-    needs: [],
+    body: { kind: "pod", spec: { containers: [{ command: ["true"] }] } },
   };
   let builds = 0;
   const one = async () => {

@@ -1,5 +1,5 @@
 import type { Component, Family } from "../family/index.ts";
-import type { Job } from "./model.ts";
+import { defaultTrigger, type Job, jobDefaults } from "./model.ts";
 
 /**
  * Jobs of the family file (design 5): `F-C-pr` and `F-C-build` for each component, with a cluster also the Kubernetes
@@ -53,23 +53,19 @@ function matrix(family: Family, component: Component): readonly Job[] {
 function common(family: Family, component: Component, name: string) {
   const unitOnly = family.kubernetes.cluster === "none" ? { CSI_PROW_TESTS: "unit" } : {};
   return {
+    ...jobDefaults,
     name,
     component: component.name,
+    repository: `${component.org}/${component.repo}`,
     origin: "generated",
     context: name,
     optional: component.jobs.optional.includes(name),
-    skipReport: false,
     skipBranches: component.jobs.skipBranches,
-    runIfChanged: undefined,
-    skipIfOnlyChanged: undefined,
-    // Prow's default: the name is put into the pattern as it is.
-    trigger: `(?m)^/test( | .* )${name},?($|\\s.*)`,
+    trigger: defaultTrigger(name),
     rerunCommand: `/test ${name}`,
-    maxConcurrency: 0,
     env: { ...unitOnly, ...component.jobs.env },
     timeoutMs: component.jobs.timeoutMs,
     gracePeriodMs: component.jobs.gracePeriodMs,
-    pathAlias: undefined,
   } satisfies Partial<Job>;
 }
 

@@ -2,18 +2,59 @@ import type { RunState } from "../family/index.ts";
 
 export type JobType = "presubmit" | "postsubmit" | "periodic" | "batch";
 
+/** JSON as it was read: what is carried whole, because it is stored and shown as Prow has it. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [member: string]: Json;
+}
+
 /** What a run of the job executes. */
 export type JobBody =
   /** The release configuration of the revision tested, or the conventions: build, test, then images, then push. */
   | { readonly kind: "release-configuration"; readonly steps: readonly ("build" | "test" | "images" | "push")[] }
-  /** A Prow job's container: argument vector, not a shell line. */
-  | { readonly kind: "command"; readonly argv: readonly string[]; readonly image: string };
+  /** A Prow job's pod, presets merged in, its key names kept. Nothing of it is ever given to a shell. */
+  | { readonly kind: "pod"; readonly spec: JsonObject };
+
+/** When a periodic starts (Prow 1.10): exactly one of the three. Milliseconds. */
+export type Schedule =
+  /** From the start of the previous run. */
+  | { readonly kind: "interval"; readonly everyMs: number }
+  /** From the completion of the previous run. */
+  | { readonly kind: "minimum-interval"; readonly everyMs: number }
+  /** Five fields, or six with seconds, or a descriptor (`@daily`, `@every 2h`); UTC. */
+  | { readonly kind: "cron"; readonly expression: string };
+
+/** How the primary repository is cloned (Prow 1.2); periodics have none, so it has no effect there. */
+export interface CloneSettings {
+  /** Checkout path below `$GOPATH/src`. */
+  readonly pathAlias: string | undefined;
+  readonly cloneUri: string | undefined;
+  /** 0: the whole history. */
+  readonly cloneDepth: number;
+  readonly skipSubmodules: boolean;
+  /** Without the first fetch of all tags. */
+  readonly skipFetchHead: boolean;
+}
+
+/** What a Prow file says that Fairlead keeps for readers of `prowjob.json` and the pages, but does not act on. */
+export interface ProwRest {
+  /** `default` unless the job names one. */
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly hidden: boolean;
+  readonly errorOnEviction: boolean;
+  readonly reporterConfig: JsonObject | undefined;
+  readonly rerunAuthConfig: JsonObject | undefined;
+  readonly prowjobDefaults: JsonObject;
+}
 
 export interface Job {
   readonly name: string;
   readonly type: JobType;
   /** Component name; `undefined` for a repository that is no component (inactive). */
   readonly component: string | undefined;
+  /** `org/repo`, the key of Prow's maps; `undefined` for periodics. */
+  readonly repository: string | undefined;
   /** `generated`, or `file:line` of the Prow file it was loaded from. */
   readonly origin: string;
   readonly context: string;
@@ -21,6 +62,8 @@ export interface Job {
   readonly skipReport: boolean;
   /** Presubmits: run on every eligible event. Postsubmits: `undefined` means yes. */
   readonly alwaysRun: boolean | undefined;
+  /** Presubmits: wanted before a merge even when otherwise run by hand. */
+  readonly runBeforeMerge: boolean;
   /** RE2, joined with `|`, searched unanchored (Prow: Brancher). */
   readonly branches: readonly string[];
   readonly skipBranches: readonly string[];
@@ -29,15 +72,27 @@ export interface Job {
   /** RE2 on a comment's body; `rerunCommand` matches it. */
   readonly trigger: string;
   readonly rerunCommand: string;
+  /** Runs of the same name at once; 0: no bound. */
   readonly maxConcurrency: number;
+  /** `job_queue_name`; empty: none. */
+  readonly queue: string;
+  /** Periodics only. */
+  readonly schedule: Schedule | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `testgrid-*` and `description` among them. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Variables of a generated job; a pod's own stand in its containers. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly gracePeriodMs: number;
-  /** Checkout path below `$GOPATH/src`. */
-  readonly pathAlias: string | undefined;
+  readonly clone: CloneSettings;
+  readonly extraRefs: readonly Refs[];
+  /** Prow's decoration after its defaults were merged in; `undefined` for an undecorated job, which gets no checkout. */
+  readonly decoration: JsonObject | undefined;
   readonly body: JobBody;
   /** What the machine must have, by need id (`go`, `cluster`, `container-engine`, …), as far as the job file tells. */
   readonly needs: readonly string[];
+  readonly prow: ProwRest;
 }
 
 /** Prow's pull object inside refs. */
@@ -49,6 +104,8 @@ export interface PullRef {
   readonly head_ref?: string | undefined;
   readonly ref?: string | undefined;
   readonly link?: string | undefined;
+  readonly commit_link?: string | undefined;
+  readonly author_link?: string | undefined;
 }
 
 /** Prow's refs object, its key names kept. */
@@ -62,6 +119,15 @@ export interface Refs {
   readonly pulls?: readonly PullRef[] | undefined;
   readonly path_alias?: string | undefined;
   readonly clone_uri?: string | undefined;
+  readonly clone_depth?: number | undefined;
+  readonly skip_submodules?: boolean | undefined;
+  readonly skip_fetch_head?: boolean | undefined;
+  /** The first of all refs with it becomes the working directory. */
+  readonly workdir?: boolean | undefined;
+  /** Not the main repository of a periodic. */
+  readonly auxiliary?: boolean | undefined;
+  readonly blobless_fetch?: boolean | undefined;
+  readonly sparse_checkout_files?: readonly string[] | undefined;
 }
 
 /** What the environment of a run is made from (Prow: section 3). */
@@ -76,3 +142,47 @@ export interface RunFacts {
 }
 
 export const finalStates: readonly RunState[] = ["success", "failure", "aborted", "error"];
+
+/** The members of a job that no file set, as Prow defaults them. */
+export const jobDefaults = {
+  optional: false,
+  skipReport: false,
+  alwaysRun: undefined,
+  runBeforeMerge: false,
+  branches: [],
+  skipBranches: [],
+  runIfChanged: undefined,
+  skipIfOnlyChanged: undefined,
+  maxConcurrency: 0,
+  queue: "",
+  schedule: undefined,
+  labels: {},
+  annotations: {},
+  env: {},
+  timeoutMs: 7_200_000,
+  gracePeriodMs: 15_000,
+  clone: {
+    pathAlias: undefined,
+    cloneUri: undefined,
+    cloneDepth: 0,
+    skipSubmodules: false,
+    skipFetchHead: false,
+  },
+  extraRefs: [],
+  decoration: {},
+  needs: [],
+  prow: {
+    cluster: "default",
+    namespace: "",
+    hidden: false,
+    errorOnEviction: false,
+    reporterConfig: undefined,
+    rerunAuthConfig: undefined,
+    prowjobDefaults: {},
+  },
+} satisfies Partial<Job>;
+
+/** Prow 1.8: the name stands in the pattern unescaped. */
+export function defaultTrigger(name: string): string {
+  return `(?m)^/test( | .* )${name},?($|\\s.*)`;
+}

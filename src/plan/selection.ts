@@ -30,7 +30,7 @@ export function select(
       job,
       type: job.type,
       component: facts.component?.name ?? "",
-      refs: { ...place.refs, ...(job.pathAlias === undefined ? {} : { path_alias: job.pathAlias }) },
+      refs: { ...place.refs, ...(job.clone.pathAlias === undefined ? {} : { path_alias: job.clone.pathAlias }) },
       ref: place.ref,
       change: place.change,
       tier: place.tier,

@@ -5,7 +5,7 @@ import type { Executor, Mount, Outcome } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import type { Git, Repository } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
-import { goPathOf, jobEnvironment } from "../jobs/index.ts";
+import { type Container, containersOf, expandArguments, goPathOf, jobEnvironment } from "../jobs/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
@@ -135,8 +135,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
     const { run, log } = scene;
-    if (run.job.body.kind === "command") {
-      return await step(scene, place, "command", run.job.body.argv, run.job.timeoutMs);
+    if (run.job.body.kind === "pod") {
+      const container = containersOf(run.job.body.spec)[0];
+      if (!container) return { state: "error", description: "the job's pod has no container" };
+      return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
     // From git objects of the commit that was checked out, so that what a job wrote into its tree decides nothing.
     const configuration = await options.readReleaseConfiguration(
@@ -187,6 +189,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     name: string,
     argv: readonly string[],
     timeoutMs: number,
+    container?: Container,
   ): Promise<Stop> {
     const { run, log } = scene;
     log.line(`fairlead: step ${name}: ${argv.at(-1) ?? ""}`);
@@ -207,16 +210,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       artifacts: insideArtifacts,
       gopath: insideGopath,
     };
+    const env = {
+      ...baseEnvironment(caches !== undefined),
+      ...Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value])),
+      ...jobEnvironment(facts),
+    };
     const execution = await options.executor.start({
       runId: run.id,
       buildId: scene.attempt.buildId,
       tier: run.tier,
-      argv,
+      argv: container ? expandArguments(argv, env) : argv,
       cwd: `${insideGopath}/src/${goPathOf(run.refs)}`,
-      env: {
-        ...baseEnvironment(caches !== undefined),
-        ...jobEnvironment(facts),
-      },
+      env,
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
       graceMs: run.job.gracePeriodMs,
