@@ -11,7 +11,7 @@ const all = report.testResults.flatMap((file) => file.assertionResults);
 const skipped = all.filter((test) => test.status === "skipped" || test.status === "pending" || test.status === "todo");
 for (const test of skipped) console.log(`skipped: ${test.fullName}`);
 const broken = report.testResults.filter(
-  (file) => file.status === "failed" && file.assertionResults.length === 0,
+  (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
 ).length;
 const failed = all.filter((test) => test.status === "failed").length + broken;
 const passed = all.filter((test) => test.status === "passed").length;
