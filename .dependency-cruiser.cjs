@@ -44,10 +44,10 @@ module.exports = {
     },
     {
       name: "pure-rooms-use-few-packages",
-      comment: "RE2 patterns and the order of versions; nothing that could do I/O",
+      comment: "RE2 patterns, the order of versions, the times of cron expressions; nothing that could do I/O",
       severity: "error",
       from: { path: pure, pathNot: "\\.test\\.ts$" },
-      to: { path: "node_modules/", pathNot: "node_modules/(@types/)?(re2js|semver)/" },
+      to: { path: "node_modules/", pathNot: "node_modules/(@types/)?(re2js|semver|croner)/" },
     },
     {
       name: "config-below-what-acts",

@@ -149,7 +149,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
 
   const jobsOf = (component: string, defaultBranch: string): readonly Job[] =>
     generateJobs(family(), { [component]: defaultBranch }).filter((job) => job.component === component);
-  const sources = { store, git, family, jobsOf };
+  const periodics = (): readonly Job[] => generateJobs(family(), {}).filter((job) => job.type === "periodic");
+  const sources = { store, git, family, jobsOf, periodics };
   const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
     readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { err, fault, ok, type Result } from "../core/index.ts";
 import { type Component, lineOfBranch } from "../family/index.ts";
-import type { FamilyEvent } from "../plan/index.ts";
+import { changeActions, type FamilyEvent } from "../plan/index.ts";
 import type { FactSources } from "./facts.ts";
 import { changeFactsOf, findChange } from "./records.ts";
 
@@ -16,6 +16,12 @@ const change = z.object({
   baseSha: id.optional(),
   head: id.optional(),
   author: z.string().optional(),
+  title: z.string().optional(),
+  authorRole: z.enum(["reader", "contributor", "maintainer", "administrator"]).optional(),
+  headAllowed: z.boolean().optional(),
+  draft: z.boolean().optional(),
+  mergeable: z.boolean().nullish(),
+  headRef: z.string().optional(),
 });
 
 /** Design 6: an event file. What it says is taken as fact; only what it leaves out is looked up. */
@@ -27,8 +33,9 @@ export const eventFileSchema = z.object({
   after: id.optional(),
   actor: actor.optional(),
   at: z.union([z.number(), z.string()]).optional(),
+  since: z.union([z.number(), z.string()]).optional(),
   files: z.array(z.string()).optional(),
-  action: z.enum(["opened", "updated", "reopened", "closed", "merged", "allowed", "base-moved"]).optional(),
+  action: z.enum(changeActions).optional(),
   change: change.optional(),
   comment: z.string().optional(),
   contexts: z.object({ reported: z.array(z.string()).default([]), failed: z.array(z.string()).default([]) }).optional(),
@@ -50,9 +57,9 @@ export async function readEventFile(sources: FactSources, now: number, value: un
     );
   }
   const file = parsed.data;
-  const at = file.at === undefined ? now : typeof file.at === "number" ? file.at : Date.parse(file.at);
+  const at = file.at === undefined ? now : timeOf(file.at);
   if (Number.isNaN(at)) return err(fault("bad-input", `the event: at is no time: ${String(file.at).slice(0, 60)}`));
-  if (file.kind === "tick") return ok({ kind: "tick", at });
+  if (file.kind === "tick") return tickEvent(sources, file, at);
   const component = sources.family().components.find((each) => each.name === file.component);
   if (!component) return err(fault("not-found", `there is no component ${file.component ?? "(none named)"}`));
   const who = actorOf(file, component);
@@ -65,6 +72,20 @@ export async function readEventFile(sources: FactSources, now: number, value: un
     default:
       return await changeEvent(sources, file, component, base);
   }
+}
+
+/** Periodics are looked at once a minute, so that is the window unless the event says `since`. */
+function tickEvent(sources: FactSources, file: EventFile, at: number): Result<FamilyEvent> {
+  const since = file.since === undefined ? at - 60_000 : timeOf(file.since);
+  if (Number.isNaN(since))
+    return err(fault("bad-input", `the event: since is no time: ${String(file.since).slice(0, 60)}`));
+  if (file.component !== undefined && !sources.family().components.some((each) => each.name === file.component))
+    return err(fault("not-found", `there is no component ${file.component}`));
+  return ok({ kind: "tick", at, since, component: file.component });
+}
+
+function timeOf(value: number | string): number {
+  return typeof value === "number" ? value : Date.parse(value);
 }
 
 function actorOf(file: EventFile, component: Component) {
@@ -140,9 +161,15 @@ async function changeEvent(
     baseSha: file.change?.baseSha ?? (await repository.commitOf(`refs/heads/${branch}`)) ?? absent,
     head,
     author,
-    title: known?.title ?? "",
-    authorRole: known?.authorRole ?? (component.maintainers.includes(author) ? ("maintainer" as const) : undefined),
-    headAllowed: known?.head === head && known.headAllowed,
+    title: file.change?.title ?? known?.title ?? "",
+    authorRole:
+      file.change?.authorRole ??
+      known?.authorRole ??
+      (component.maintainers.includes(author) ? ("maintainer" as const) : undefined),
+    headAllowed: file.change?.headAllowed ?? (known?.head === head && known.headAllowed),
+    draft: file.change?.draft,
+    mergeable: file.change?.mergeable ?? undefined,
+    headRef: file.change?.headRef,
   };
   const stored: readonly string[] | undefined = row ? JSON.parse(row.files) : undefined;
   const files = file.files ?? stored;

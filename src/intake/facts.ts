@@ -14,6 +14,8 @@ export interface FactSources {
   readonly family: () => Family;
   /** Jobs of the component, generated with its default branch known. */
   readonly jobsOf: (component: string, defaultBranch: string) => readonly Job[];
+  /** Every periodic of the family, those of repositories that are no components included. */
+  readonly periodics: () => readonly Job[];
 }
 
 /** The event with what its stored form leaves out; `undefined` when what it was about is gone. */
@@ -70,11 +72,13 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     .filter((ref) => ref.name.startsWith("refs/heads/"))
     .map((ref) => ref.name.slice("refs/heads/".length));
   const tagged = event.kind === "tag" ? await taggedCommit(repository, refs, event) : undefined;
+  const periodics = sources.periodics().filter((job) => event.component === undefined || job.component === name);
   return {
     family,
     component,
     defaultBranch,
-    jobs: sources.jobsOf(name, defaultBranch),
+    jobs: event.kind === "tick" ? periodics : sources.jobsOf(name, defaultBranch),
+    previous: event.kind === "tick" ? await previousRuns(sources.store, periodics) : {},
     liveRuns: await liveRuns(sources.store, name),
     openChanges: (await openChanges(sources.store, name)).map(changeFactsOf),
     releases: (await releasesOf(sources.store, name)).map((row) => ({
@@ -123,6 +127,23 @@ async function liveRuns(store: Store, component: string): Promise<Facts["liveRun
     head: row.head,
     releaseId: row.release_id ?? undefined,
   }));
+}
+
+/** Prow 2.6: the newest run of each periodic by job name, whatever started it. */
+export async function previousRuns(store: Store, periodics: readonly Job[]): Promise<Facts["previous"]> {
+  if (periodics.length === 0) return {};
+  const rows = await store.db
+    .selectFrom("runs")
+    .select(["job", "created_at", "finished_at"])
+    .where("type", "=", "periodic")
+    .orderBy("created_at")
+    .execute();
+  const known = new Set(periodics.map((job) => job.name));
+  return Object.fromEntries(
+    rows
+      .filter((row) => known.has(row.job))
+      .map((row) => [row.job, { startedAt: row.created_at, completedAt: row.finished_at ?? undefined }]),
+  );
 }
 
 /** The newest run of each context on exactly this commit; runs of changes test something else, the merged commit. */

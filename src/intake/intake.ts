@@ -154,9 +154,14 @@ export function createIntake(options: IntakeOptions): Intake {
         kind: "run",
         subject: runIds[index] ?? "",
         reason: `${run.job.name}: ${run.reason}`,
-        body: { about: subject },
+        body: { about: subject, rule: run.rule },
       })),
-      ...plan.skipped.map((skip) => ({ kind: "skip", subject, reason: `${skip.job}: ${skip.reason}`, body: {} })),
+      ...plan.skipped.map((skip) => ({
+        kind: "skip",
+        subject,
+        reason: `${skip.job}: ${skip.reason}`,
+        body: { rule: skip.rule },
+      })),
       ...plan.effects.map((effect) => ({
         kind: effect.kind,
         subject: effectSubject(effect, subject, releaseId, component),
@@ -357,7 +362,7 @@ function quarantineForeign(
       ...plan.skipped,
       ...plan.runs
         .filter((run) => run.tier === "release")
-        .map((run) => ({ job: run.job.name, reason: "the release is quarantined" })),
+        .map((run) => ({ job: run.job.name, rule: "quarantine" as const, reason: "the release is quarantined" })),
     ],
     effects: plan.effects.map((effect) => (effect === release ? quarantine : effect)),
   };

@@ -103,6 +103,7 @@ export function createRunActs(options: RunActsOptions): RunActs {
             ref: run.ref,
             change: run.change,
             tier: run.tier,
+            rule: "rerun",
             reason: `run again by ${by.user}`,
           },
           eventId: row.event_id,

@@ -1,3 +1,15 @@
+export { commandsIn, helpNote, saysOkToTest } from "./comments.ts";
+export {
+  type Contexts,
+  type DecisionRule,
+  decideAutomatic,
+  decideForComment,
+  decideForPush,
+  decideForTag,
+  type JobDecision,
+  requiredFor,
+  type Subject,
+} from "./decisions.ts";
 export { goPathOf, jobEnvironment, pullRefsOf } from "./environment.ts";
 export { generateJobs } from "./generated.ts";
 export { branchMatches, contextRequired, type FilesAnswer, filesMatch, needsExplicitTrigger } from "./matching.ts";
@@ -17,4 +29,5 @@ export {
   type RunFacts,
   type Schedule,
 } from "./model.ts";
+export { checkCron, decidePeriodic, type PeriodicDecision, type PreviousRun } from "./periodics.ts";
 export { type Container, containersOf, expandArguments } from "./pod.ts";

@@ -59,9 +59,27 @@ describe("what happens to a change", () => {
     expect(plan.runs).toHaveLength(action === "closed" || action === "merged" ? 0 : 1);
   });
 
-  it("opened: what runs is left alone", () => {
-    const plan = decide(onChange("reopened"), sampleFacts({ liveRuns: [live()] }));
-    expect(plan.effects.filter((effect) => effect.kind === "abort")).toEqual([]);
+  it("reopened: only an older run of a job that starts again is aborted", () => {
+    const liveRuns = [live({ job: "fam-greeter-pr" }), live({ id: "run-2", job: "asked-for" })];
+    const plan = decide(onChange("reopened"), sampleFacts({ liveRuns }));
+    expect(plan.effects.filter((effect) => effect.kind === "abort")).toEqual([
+      expect.objectContaining({ runId: "run-1", reason: "superseded by a newer run of the same job" }),
+    ]);
+  });
+
+  it.each([
+    ["drafted", {}, [], "the change was made a draft"],
+    ["edited", {}, undefined, "what was edited concerns no run"],
+    ["opened", { draft: true }, undefined, "the change is a draft: its tests run when asked for"],
+    ["ready", { draft: false }, undefined, undefined],
+    ["opened", { mergeable: false }, undefined, "the change conflicts with its base"],
+    ["opened", { mergeable: undefined }, undefined, undefined],
+    ["retargeted", {}, [], undefined],
+  ] as const)("%s with %j aborts %j, and starts nothing because %s", (action, over, aborts, why) => {
+    const plan = decide(onChange(action, sampleChange(over)), sampleFacts({ liveRuns: [live({ job: "other" })] }));
+    expect(plan.effects.some((effect) => effect.kind === "abort")).toBe(aborts !== undefined);
+    expect(plan.skipped[0]?.reason === why || plan.runs.length === 1).toBe(true);
+    expect(plan.runs.length === 0).toBe(why !== undefined);
   });
 
   it("of a stranger waits for a maintainer, and runs as a change once its head is allowed", () => {
@@ -115,7 +133,7 @@ describe("comments", () => {
     ["/test elsewhere", none, []],
     ["/test build", none, []],
     ["/test all", all, ["automatic", "optional"]],
-    ["/ok-to-test", all, ["automatic", "optional"]],
+    ["/ok-to-test", all, []],
     ["/retest", all, []],
     ["/retest", none, ["automatic", "optional"]],
     ["/retest", { ...all, failed: ["manual", "conditional"] }, ["manual", "conditional"]],

@@ -4,7 +4,7 @@ import { idOf, noId, sampleBuildJob, sampleChange, sampleFacts, sampleJob } from
 import type { RunState } from "../family/index.ts";
 import type { Job } from "../jobs/index.ts";
 import { decide } from "./decide.ts";
-import type { Facts, FamilyEvent, RunOutcomeFacts } from "./model.ts";
+import { changeActions, type Facts, type FamilyEvent, type RunOutcomeFacts } from "./model.ts";
 
 const base = { component: "greeter", at: 0, actor: undefined };
 
@@ -37,12 +37,12 @@ const event: fc.Arbitrary<FamilyEvent> = fc.oneof(
     .record({ ref: fc.constantFrom("refs/tags/v1.0.0", "refs/tags/x"), before: id, after: id })
     .map((over) => ({ kind: "tag", ...base, ...over }) as const),
   fc
-    .record({ action: fc.constantFrom("opened", "updated", "closed", "merged", "allowed"), change, files })
+    .record({ action: fc.constantFrom(...changeActions), change, files })
     .map((over) => ({ kind: "change", ...base, ...over }) as const),
   fc
     .record({ comment: fc.constantFrom("/test all", "/retest", "/test job-0", "hello"), change, files })
     .map((over) => ({ kind: "comment", ...base, ...over, contexts: { reported: [], failed: [] } }) as const),
-  fc.constant({ kind: "tick", at: 0 } as const),
+  fc.constant({ kind: "tick", at: 60_000, since: 0 } as const),
 );
 
 describe("decisions", () => {

@@ -2,7 +2,9 @@ import { planChange, planComment } from "./changes.ts";
 import type { Facts, FamilyEvent, Plan } from "./model.ts";
 import { planPush } from "./pushes.ts";
 import { planRunEnd } from "./run-ends.ts";
+import { planNothing } from "./selection.ts";
 import { planTag } from "./tags.ts";
+import { planTick } from "./ticks.ts";
 
 /**
  * What follows from an event, given the facts: runs, jobs skipped and other effects, each with its reason. Pure, so that
@@ -10,8 +12,7 @@ import { planTag } from "./tags.ts";
  */
 export function decide(event: FamilyEvent, facts: Facts): Plan {
   if (event.kind !== "tick" && !facts.component) {
-    const reason = `${event.component} is no component of the family`;
-    return { event, runs: [], skipped: facts.jobs.map((job) => ({ job: job.name, reason })), effects: [] };
+    return planNothing(event, facts, `${event.component} is no component of the family`);
   }
   switch (event.kind) {
     case "push":
@@ -25,11 +26,6 @@ export function decide(event: FamilyEvent, facts: Facts): Plan {
     case "run":
       return planRunEnd(event, facts);
     case "tick":
-      return {
-        event,
-        runs: [],
-        skipped: facts.jobs.map((job) => ({ job: job.name, reason: "no periodic jobs" })),
-        effects: [],
-      };
+      return planTick(event, facts);
   }
 }

@@ -1,6 +1,5 @@
 import type { RunState } from "../family/index.ts";
-import { contextRequired, type Job } from "../jobs/index.ts";
-import { chooseForChange } from "./selection.ts";
+import { branchMatches, contextRequired, type Job, requiredFor } from "../jobs/index.ts";
 
 export interface GateFacts {
   readonly jobs: readonly Job[];
@@ -39,7 +38,8 @@ export interface GateAnswer {
  * with exactly this base.
  */
 export function gate(facts: GateFacts): GateAnswer {
-  const required = requiredContexts(facts.jobs, facts.base, facts.files);
+  const always = requiredContexts(facts.jobs, facts.base, facts.files);
+  const required = [...new Set([...always, ...requiredIfPresent(facts)])];
   const missing: { context: string; why: string }[] = [];
   let stale = false;
   for (const context of required) {
@@ -70,7 +70,19 @@ export function gate(facts: GateFacts): GateAnswer {
 
 /** Contexts that a merge of such a change waits for. */
 export function requiredContexts(jobs: readonly Job[], base: string, files: readonly string[]): readonly string[] {
-  return jobs.filter((job) => contextRequired(job) && chooseForChange(job, base, files).run).map((job) => job.context);
+  return jobs.filter((job) => requiredFor(job, { branch: base, files })).map((job) => job.context);
+}
+
+/** Prow 6: a job that runs only sometimes or when asked for, and is not optional, blocks once it has run and is not green. */
+function requiredIfPresent(facts: GateFacts): readonly string[] {
+  return facts.jobs
+    .filter((job) => {
+      if (job.type !== "presubmit" || !contextRequired(job)) return false;
+      const here = branchMatches(job, facts.base);
+      return !here.ok || here.value;
+    })
+    .map((job) => job.context)
+    .filter((context) => facts.runs.some((run) => run.context === context));
 }
 
 function reasonOf(

@@ -1,5 +1,6 @@
 export { decide } from "./decide.ts";
 export { type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.ts";
 export type * from "./model.ts";
+export { changeActions } from "./model.ts";
 export { type RefDifference, reconcileRefs } from "./reconcile.ts";
 export { releaseRuns } from "./tags.ts";

@@ -1,5 +1,5 @@
 import type { Component, Family, Role, RunState, Tier } from "../family/index.ts";
-import type { Job, JobType, Refs } from "../jobs/index.ts";
+import type { DecisionRule, Job, JobType, PreviousRun, Refs } from "../jobs/index.ts";
 import type { Finding, Unchecked } from "../policy/index.ts";
 
 /** Who did it, as the door authenticated them; `undefined` where nobody can tell (a ref found moved after a crash). */
@@ -37,9 +37,29 @@ export interface TagEvent extends EventBase {
   readonly after: string;
 }
 
+/**
+ * What happened to a change. `retargeted`: its base branch is another; `ready` and `drafted`: it left or entered draft;
+ * `allowed`: a maintainer lets its head run; `edited`: nothing that concerns runs.
+ */
+export type ChangeAction = (typeof changeActions)[number];
+
+export const changeActions = [
+  "opened",
+  "updated",
+  "reopened",
+  "closed",
+  "merged",
+  "allowed",
+  "base-moved",
+  "retargeted",
+  "ready",
+  "drafted",
+  "edited",
+] as const;
+
 export interface ChangeEvent extends EventBase {
   readonly kind: "change";
-  readonly action: "opened" | "updated" | "reopened" | "closed" | "merged" | "allowed" | "base-moved";
+  readonly action: ChangeAction;
   readonly change: ChangeFacts;
   readonly files: readonly string[] | undefined;
 }
@@ -58,10 +78,14 @@ export interface RunEvent extends EventBase {
   readonly run: RunOutcomeFacts;
 }
 
+/** Time passed: periodics are looked at. */
 export interface TickEvent {
   readonly kind: "tick";
   readonly at: number;
-  readonly component?: undefined;
+  /** When periodics were last looked at: cron ticks between the two count, earlier ones are lost (Prow 2.6). */
+  readonly since: number;
+  /** Only the periodics of this component; `undefined`: all. */
+  readonly component?: string | undefined;
   readonly actor?: undefined;
 }
 
@@ -79,6 +103,12 @@ export interface ChangeFacts {
   readonly authorRole: Role | undefined;
   /** A maintainer allowed this very head commit. */
   readonly headAllowed: boolean;
+  /** Drafts are tested only when asked for (Prow 2.2). */
+  readonly draft?: boolean | undefined;
+  /** What the forge says of merging it with its base; `undefined`: it does not know, which lets runs start. */
+  readonly mergeable?: boolean | undefined;
+  /** Branch it comes from, where known (`PULL_HEAD_REF`). */
+  readonly headRef?: string | undefined;
 }
 
 export interface RunOutcomeFacts {
@@ -136,6 +166,8 @@ export interface Facts {
   readonly tags: readonly TagFacts[];
   /** For a tag event: branches (names) that contain its commit, and the branch heads. */
   readonly containing: readonly { readonly branch: string; readonly isHead: boolean; readonly ahead: number }[];
+  /** For a tick: the newest run of each periodic, by job name. */
+  readonly previous: Readonly<Record<string, PreviousRun>>;
   /** Names of all branches of the repository. */
   readonly branches: readonly string[];
   /** For a tag event: contexts reported on its commit by our own runs. */
@@ -153,11 +185,15 @@ export interface PlannedRun {
   readonly ref: string;
   readonly change: number | undefined;
   readonly tier: Tier;
+  /** The rule of the contract that decided. */
+  readonly rule: DecisionRule | "schedule" | "rerun";
   readonly reason: string;
 }
 
 export interface Skipped {
   readonly job: string;
+  /** `event`: what happened starts no job at all, or none of this kind. */
+  readonly rule: DecisionRule | "event" | "quarantine" | "schedule" | "inactive";
   readonly reason: string;
 }
 

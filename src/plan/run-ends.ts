@@ -14,8 +14,8 @@ export function planRunEnd(event: RunEvent, facts: Facts): Plan {
     description: run.description,
     reason: `${run.job} ended: ${run.state}`,
   };
-  const stays = canaryStays(event, facts);
-  const skipped = stays === undefined ? [] : [{ job: run.job, reason: stays }];
+  const stays = job?.body.kind === "pod" ? undefined : canaryStays(event, facts);
+  const skipped = stays === undefined ? [] : [{ job: run.job, rule: "event" as const, reason: stays }];
   return { event, runs: [], skipped, effects: [status, ...releaseEffects(event), ...canaryEffects(event, facts)] };
 }
 

@@ -55,7 +55,9 @@ describe("a tag", () => {
       expect.objectContaining({ tier: "release", ref: "refs/tags/v1.0.0", change: undefined, component: "greeter" }),
     ]);
     expect(plan.runs[0]?.refs).toMatchObject({ base_ref: "v1.0.0", base_sha: commit });
-    expect(plan.skipped).toEqual([{ job: "fam-greeter-pr", reason: "presubmit jobs do not run on tags" }]);
+    expect(plan.skipped).toEqual([
+      { job: "fam-greeter-pr", rule: "job-type", reason: "presubmit jobs do not run on tags" },
+    ]);
   });
 
   it("of a candidate is a pre-release", () => {
@@ -98,7 +100,7 @@ describe("a tag", () => {
     const checks = jobs.map((job) => ({ context: job.context, state: "success" as const, description: "" }));
     const plan = decide(onTag(), facts({ jobs, checks }));
     expect(plan.runs.map((run) => run.job.name)).toEqual(["fam-greeter-build"]);
-    expect(plan.skipped).toEqual([{ job: "other", reason: expect.stringMatching(reason) }]);
+    expect(plan.skipped).toEqual([{ job: "other", rule: expect.any(String), reason: expect.stringMatching(reason) }]);
   });
 
   it("waits for no optional and no conditional job of the branch", () => {

@@ -1,8 +1,8 @@
 import { mayMaintain, parseVersionTag } from "../family/index.ts";
-import { branchMatches, contextRequired, type Job } from "../jobs/index.ts";
+import { branchMatches, contextRequired, decideForTag, type Job } from "../jobs/index.ts";
 import { type Preflight, type PreflightFacts, preflight } from "../policy/index.ts";
 import type { Effect, Facts, KnownRelease, Plan, PlannedRun, TagEvent } from "./model.ts";
-import { branchReason, isAbsent, refsOf, select } from "./selection.ts";
+import { isAbsent, planNothing, refsOf, select } from "./selection.ts";
 
 const publicStates = ["publishing", "published", "withdrawn"];
 const openStates = ["requested", "quarantined", "building", "verifying", "failed"];
@@ -14,7 +14,7 @@ export function planTag(event: TagEvent, facts: Facts): Plan {
   if (isAbsent(event.after)) return gone(event, facts, tag, earlier);
   const published = earlier.find((release) => publicStates.includes(release.state));
   if (published && published.tagObject !== event.after) return movedAfterPublication(event, facts, tag, published);
-  if (published) return nothing(event, facts, `${tag} is released already`);
+  if (published) return planNothing(event, facts, `${tag} is released already`);
   const closing = earlier
     .filter((release) => openStates.includes(release.state) && release.tagObject !== event.after)
     .map((release): Effect => step(release, "close", `its tag was replaced by ${event.after.slice(0, 7)}`));
@@ -53,25 +53,12 @@ export function releaseRuns(
   tag: string,
   commit: string,
 ): { runs: readonly PlannedRun[]; skipped: Plan["skipped"] } {
-  return select(facts, (job) => chooseForTag(job, tag), {
+  return select(facts, (job) => decideForTag(job, tag, `the tag ${tag} passed preflight`), {
     refs: refsOf(facts, tag, commit),
     ref: `refs/tags/${tag}`,
     change: undefined,
     tier: "release",
   });
-}
-
-/** Prow 2.5: tags are matched by the same patterns as branches; a tag push has no changed paths, so matchers never run. */
-function chooseForTag(job: Job, tag: string) {
-  if (job.type !== "postsubmit") return { run: false, reason: `${job.type} jobs do not run on tags` };
-  const branches = branchMatches(job, tag);
-  if (!branches.ok) return { run: false, reason: branches.error.message };
-  if (!branches.value) return { run: false, reason: branchReason(job, tag) };
-  if (job.runIfChanged !== undefined || job.skipIfOnlyChanged !== undefined) {
-    return { run: false, reason: "a tag push has no changed paths" };
-  }
-  if (job.alwaysRun === false) return { run: false, reason: "always_run is false" };
-  return { run: true, reason: `the tag ${tag} passed preflight` };
 }
 
 function quarantine(
@@ -97,13 +84,17 @@ function quarantine(
   return {
     event,
     runs: [],
-    skipped: facts.jobs.map((job) => ({ job: job.name, reason: `${tag} is quarantined: ${first}` })),
+    skipped: facts.jobs.map((job) => ({
+      job: job.name,
+      rule: "quarantine",
+      reason: `${tag} is quarantined: ${first}`,
+    })),
     effects: [...closing, effect],
   };
 }
 
 function gone(event: TagEvent, facts: Facts, tag: string, earlier: readonly KnownRelease[]): Plan {
-  const plan = nothing(event, facts, `${tag} was deleted`);
+  const plan = planNothing(event, facts, `${tag} was deleted`);
   const effects = earlier.flatMap((release): readonly Effect[] => {
     if (publicStates.includes(release.state)) {
       const reason = `the tag ${tag} was deleted after it was published; the images and the record stay`;
@@ -117,7 +108,7 @@ function gone(event: TagEvent, facts: Facts, tag: string, earlier: readonly Know
 
 function movedAfterPublication(event: TagEvent, facts: Facts, tag: string, published: KnownRelease): Plan {
   const reason = `the tag ${tag} moved after it was published from ${published.commit.slice(0, 7)}; the images stay as they are`;
-  return { ...nothing(event, facts, reason), effects: [{ kind: "alarm", what: published.id, reason }] };
+  return { ...planNothing(event, facts, reason), effects: [{ kind: "alarm", what: published.id, reason }] };
 }
 
 function abortBuild(facts: Facts, release: KnownRelease): readonly Effect[] {
@@ -128,10 +119,6 @@ function abortBuild(facts: Facts, release: KnownRelease): readonly Effect[] {
 
 function step(release: KnownRelease, what: "close", reason: string): Effect {
   return { kind: "release-step", releaseId: release.id, step: what, runId: undefined, reason };
-}
-
-function nothing(event: TagEvent, facts: Facts, reason: string): Plan {
-  return { event, runs: [], skipped: facts.jobs.map((job) => ({ job: job.name, reason })), effects: [] };
 }
 
 function commitOf(facts: Facts, tag: string, event: TagEvent): string {

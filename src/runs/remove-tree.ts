@@ -10,13 +10,19 @@ export async function removeTree(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   } catch {
     await openUp(folder);
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
+/** What a removal that failed still takes away meanwhile is not there any more, which is what was wanted. */
 async function openUp(folder: string): Promise<void> {
   const found = await lstat(folder).catch(() => undefined);
   if (!found?.isDirectory()) return;
-  await chmod(folder, 0o700);
-  for (const name of await readdir(folder)) await openUp(join(folder, name));
+  const names = await chmod(folder, 0o700)
+    .then(() => readdir(folder))
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+  for (const name of names) await openUp(join(folder, name));
 }
