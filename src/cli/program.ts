@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { ok } from "../core/index.ts";
 import { addApprove } from "./commands/approve.ts";
 import { addBackup, addRestore } from "./commands/backup.ts";
-import { addAllow, addClose } from "./commands/change-acts.ts";
+import { addAllow, addClose, addComment } from "./commands/change-acts.ts";
 import { addChanges } from "./commands/changes.ts";
 import { addCheck } from "./commands/check.ts";
 import { addDemo } from "./commands/demo.ts";
@@ -128,6 +128,7 @@ const commands = [
   addMerge,
   addAllow,
   addClose,
+  addComment,
   addRerun,
   addAbort,
   addRelease,

@@ -20,6 +20,7 @@ import {
   createPushHandler,
   createReleaseActs,
   createRunActs,
+  createTicker,
   findComponent,
   mendChangeRefs,
 } from "../intake/index.ts";
@@ -214,12 +215,14 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       workRoot: home.work,
       cacheRoot: home.caches,
     }),
+    capacities: () => ({}),
     onFinished: (component) => void intake.settle(component).catch(options.onBug),
     onBug: options.onBug,
   });
   const onRuns = () => scheduler.poke();
   const forge = createLocalForge({ git });
   const intake = createIntake({ ...sources, clock, ids, journal, foreignTags, onRuns, onBug: options.onBug });
+  const ticker = createTicker({ ...sources, clock, intake, onBug: options.onBug });
   const landing = createLanding({
     ...sources,
     clock,
@@ -374,6 +377,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     await intake.recover();
     await scheduler.start();
     ready = true;
+    ticker.start();
     scheduleReconcile();
     scheduleCollection();
   }
@@ -412,6 +416,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     stopped = true;
     cancelReconcile();
     cancelCollection();
+    ticker.stop();
     events.close();
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();

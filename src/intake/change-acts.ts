@@ -1,8 +1,9 @@
 import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
 import { mayMaintain, type Principal } from "../family/index.ts";
+import { saysOkToTest } from "../jobs/index.ts";
 import { appendFeed } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
-import type { Intake } from "./intake.ts";
+import type { Decided, Intake } from "./intake.ts";
 import { findChange, type StoredChange } from "./records.ts";
 
 export interface ChangeActsOptions extends FactSources {
@@ -15,6 +16,21 @@ export interface ChangeActs {
   /** A maintainer lets the head commit of a stranger's change be tested. A new head needs it again. */
   allow(component: string, number: number, by: Principal): Promise<Result<{ readonly head: string }>>;
   close(component: string, number: number, by: Principal): Promise<Result<void>>;
+  /**
+   * Says something about a change; the commands of Prow in it are carried out (`/test NAME`, `/test all`, `/retest`,
+   * `/ok-to-test`). Answers the runs that start and what Fairlead replies.
+   */
+  comment(
+    component: string,
+    number: number,
+    text: string,
+    by: Principal,
+  ): Promise<
+    Result<{
+      readonly runs: readonly { readonly id: string; readonly job: string }[];
+      readonly replies: readonly string[];
+    }>
+  >;
 }
 
 export function createChangeActs(options: ChangeActsOptions): ChangeActs {
@@ -34,9 +50,9 @@ export function createChangeActs(options: ChangeActsOptions): ChangeActs {
     action: "allowed" | "closed",
     by: Principal,
     set: Partial<Pick<StoredChange, "allowed_head" | "state">>,
-  ): Promise<void> {
+  ): Promise<readonly Decided[]> {
     const { component, number } = change;
-    await options.intake.submit(component, async (trx) => {
+    return await options.intake.submit(component, async (trx) => {
       const at = clock.now();
       await trx
         .updateTable("changes")
@@ -66,6 +82,29 @@ export function createChangeActs(options: ChangeActsOptions): ChangeActs {
       if (change.allowed_head === change.head) return ok({ head: change.head });
       await submit(change, "allowed", by, { allowed_head: change.head });
       return ok({ head: change.head });
+    },
+    comment: async (name, number, text, by) => {
+      const found = await openChange(name, number);
+      if (!found.ok) return found;
+      const { component, change } = found.value;
+      const allows = saysOkToTest(text) && mayMaintain(by, component) && change.allowed_head !== change.head;
+      // Allowing is an act of its own, so that it outlives a crash before the comment is decided.
+      const allowed = allows ? await submit(change, "allowed", by, { allowed_head: change.head }) : [];
+      const commented = await options.intake.submit(name, async (trx) => {
+        const at = clock.now();
+        await appendFeed(store, trx, [
+          { at, topic: "change", component: name, subject: `${name}#${number}`, state: "comment" },
+        ]);
+        return { kind: "comment", component: name, number, comment: text, actor: by, at };
+      });
+      const runs = new Map<string, string>();
+      const replies: string[] = [];
+      for (const { plan, runIds } of [...allowed, ...commented]) {
+        if (plan.event.kind !== "comment" && plan.event.kind !== "change") continue;
+        for (const [index, run] of plan.runs.entries()) runs.set(runIds[index] ?? "", run.job.name);
+        for (const effect of plan.effects) if (effect.kind === "comment") replies.push(effect.text);
+      }
+      return ok({ runs: [...runs].map(([id, job]) => ({ id, job })), replies });
     },
     close: async (name, number, by) => {
       const found = await openChange(name, number);

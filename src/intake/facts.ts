@@ -27,8 +27,33 @@ export async function completeEvent(sources: FactSources, stored: StoredEvent): 
     const { number: _, ...rest } = stored;
     return { ...rest, change: changeFactsOf(row), files };
   }
+  if (stored.kind === "comment") {
+    const row = await findChange(sources.store, stored.component, stored.number);
+    if (!row) return undefined;
+    const files: string[] = JSON.parse(row.files);
+    const contexts = await contextsOn(sources.store, stored.component, stored.number, row.head);
+    const { number: _, ...rest } = stored;
+    return { ...rest, change: changeFactsOf(row), files, contexts };
+  }
   if (stored.kind === "run") return await completeRunEvent(sources, stored.runId);
   return stored;
+}
+
+/** Contexts that runs of this head reported, and those whose newest run is red. */
+async function contextsOn(store: Store, component: string, number: number, head: string) {
+  const rows = await store.db
+    .selectFrom("runs")
+    .select(["context", "state"])
+    .where("component", "=", component)
+    .where("change_number", "=", number)
+    .where("head", "=", head)
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
+  const newest = new Map(rows.map((row) => [row.context, row.state]));
+  // Prow 5.3: aborted is reported as a failure.
+  const red = [...newest].filter(([, state]) => ["failure", "error", "aborted"].includes(state));
+  return { reported: [...newest.keys()], failed: red.map(([context]) => context) };
 }
 
 async function completeRunEvent(sources: FactSources, runId: string): Promise<RunEvent | undefined> {

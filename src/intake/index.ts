@@ -8,3 +8,4 @@ export { createPushHandler } from "./push.ts";
 export { allComponents, findComponent } from "./records.ts";
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";
 export { createRunActs, type RunActs } from "./run-acts.ts";
+export { createTicker } from "./ticker.ts";

@@ -195,4 +195,13 @@ export type StoredEvent =
       readonly actor: Extract<FamilyEvent, { kind: "change" }>["actor"];
       readonly at: number;
     }
+  | {
+      readonly kind: "comment";
+      readonly component: string;
+      readonly number: number;
+      readonly comment: string;
+      readonly actor: Extract<FamilyEvent, { kind: "comment" }>["actor"];
+      readonly at: number;
+    }
+  | (Extract<FamilyEvent, { kind: "tick" }> & { readonly component: string })
   | { readonly kind: "run"; readonly component: string; readonly runId: string };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { idOf, sampleBuildJob, sampleJob } from "../../test/fixtures/sample-model.ts";
-import { goPathOf, jobEnvironment, pullRefsOf } from "./environment.ts";
+import { jobEnvironment } from "./environment.ts";
 import type { Refs, RunFacts } from "./model.ts";
+import { extraRefsOf, goPathOf, primaryRefs, pullRefsOf, workingDirectory } from "./refs.ts";
 
 const refs: Refs = { org: "tools", repo: "greeter", base_ref: "main", base_sha: idOf("b") };
 const pull = { number: 7, author: "ann", sha: idOf("c"), title: "A title", head_ref: "topic" };
@@ -90,5 +91,68 @@ describe("the environment of a run", () => {
     const pulls = [pull, { number: 9, author: "bob", sha: idOf("d"), ref: "refs/changes/9" }];
     expect(pullRefsOf({ ...refs, pulls })).toBe(`main:${idOf("b")},7:${idOf("c")},9:${idOf("d")}:refs/changes/9`);
     expect(pullRefsOf({ ...refs, base_sha: "" })).toBe("main");
+  });
+});
+
+describe("refs", () => {
+  const other: Refs = { org: "tools", repo: "other", base_ref: "main", base_sha: "" };
+  it.each<[string, readonly Refs[], string | undefined]>([
+    ["the first without a mark", [refs, other], "/go/src/github.com/tools/greeter"],
+    ["the marked one, even an extra ref", [refs, { ...other, workdir: true }], "/go/src/github.com/tools/other"],
+    [
+      "the first marked one",
+      [
+        { ...refs, workdir: true },
+        { ...other, workdir: true },
+      ],
+      "/go/src/github.com/tools/greeter",
+    ],
+    ["an aliased one", [{ ...refs, path_alias: "k8s.io/x" }], "/go/src/k8s.io/x"],
+    ["none", [], undefined],
+  ])("work in %s", (_what, all, expected) => expect(workingDirectory("/go", all)).toBe(expected));
+
+  it("carry what the job says about cloning, and extra refs inherit blobless fetching unless they say otherwise", () => {
+    const job = sampleJob({
+      clone: {
+        pathAlias: "k8s.io/x",
+        cloneUri: "https://x.example/y.git",
+        cloneDepth: 3,
+        skipSubmodules: true,
+        skipFetchHead: true,
+      },
+      decoration: { blobless_fetch: true, sparse_checkout_files: ["docs/"] },
+      extraRefs: [other, { ...other, blobless_fetch: false }],
+    });
+    expect(primaryRefs(job, refs)).toEqual({
+      ...refs,
+      path_alias: "k8s.io/x",
+      clone_uri: "https://x.example/y.git",
+      clone_depth: 3,
+      skip_submodules: true,
+      skip_fetch_head: true,
+      blobless_fetch: true,
+      sparse_checkout_files: ["docs/"],
+    });
+    expect(extraRefsOf(job).map((each) => each.blobless_fetch)).toEqual([true, false]);
+    expect(primaryRefs(sampleJob(), refs)).toEqual(refs);
+    expect(extraRefsOf(sampleJob({ extraRefs: [other] }))).toEqual([other]);
+  });
+
+  it("stand in JOB_SPEC with the decoration, and an undecorated job knows no artifacts", () => {
+    const job = sampleJob({
+      type: "periodic",
+      extraRefs: [{ ...other, workdir: true, clone_depth: 0 }],
+      decoration: { timeout: "1h0m0s" },
+    });
+    expect(JSON.parse(jobEnvironment(facts({ job }))["JOB_SPEC"] ?? "")).toEqual({
+      type: "periodic",
+      job: "fam-greeter-pr",
+      buildid: "1900000000000000001",
+      prowjobid: "run-1",
+      extra_refs: [{ org: "tools", repo: "other", base_ref: "main", workdir: true }],
+      decoration_config: { timeout: "1h0m0s" },
+    });
+    const bare = jobEnvironment(facts({ job: sampleJob({ decoration: undefined }) }));
+    expect(["ARTIFACTS", "GOPATH"].filter((name) => name in bare)).toEqual([]);
   });
 });

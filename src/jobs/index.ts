@@ -10,7 +10,7 @@ export {
   requiredFor,
   type Subject,
 } from "./decisions.ts";
-export { goPathOf, jobEnvironment, pullRefsOf } from "./environment.ts";
+export { injectedVariables, jobEnvironment } from "./environment.ts";
 export { generateJobs } from "./generated.ts";
 export { branchMatches, contextRequired, type FilesAnswer, filesMatch, needsExplicitTrigger } from "./matching.ts";
 export {
@@ -31,3 +31,4 @@ export {
 } from "./model.ts";
 export { checkCron, decidePeriodic, type PeriodicDecision, type PreviousRun } from "./periodics.ts";
 export { type Container, containersOf, expandArguments } from "./pod.ts";
+export { extraRefsOf, goPathOf, primaryRefs, pullRefsOf, refsDocument, workingDirectory } from "./refs.ts";

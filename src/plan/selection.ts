@@ -1,5 +1,5 @@
 import type { Tier } from "../family/index.ts";
-import type { Job, JobDecision, Refs } from "../jobs/index.ts";
+import { type Job, type JobDecision, primaryRefs, type Refs } from "../jobs/index.ts";
 import type { Facts, FamilyEvent, Plan, PlannedRun, Skipped } from "./model.ts";
 
 export interface Selection {
@@ -24,7 +24,7 @@ export function select(
       job,
       type: job.type,
       component: facts.component?.name ?? "",
-      refs: withCloneSettings(place.refs, job),
+      refs: primaryRefs(job, place.refs),
       ref: place.ref,
       change: place.change,
       tier: place.tier,
@@ -33,19 +33,6 @@ export function select(
     });
   }
   return { runs, skipped };
-}
-
-/** Prow 1.2: what a job says about cloning its primary repository travels with the refs. */
-function withCloneSettings(refs: Refs, job: Job): Refs {
-  const { clone } = job;
-  return {
-    ...refs,
-    ...(clone.pathAlias === undefined ? {} : { path_alias: clone.pathAlias }),
-    ...(clone.cloneUri === undefined ? {} : { clone_uri: clone.cloneUri }),
-    ...(clone.cloneDepth === 0 ? {} : { clone_depth: clone.cloneDepth }),
-    ...(clone.skipSubmodules ? { skip_submodules: true } : {}),
-    ...(clone.skipFetchHead ? { skip_fetch_head: true } : {}),
-  };
 }
 
 /** A plan that starts nothing, for one reason. */

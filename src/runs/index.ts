@@ -1,5 +1,5 @@
 export type { BuiltImage, Run, RunEnd } from "./model.ts";
-export { pickRunnable } from "./queue.ts";
+export { pickRunnable, type QueueFacts } from "./queue.ts";
 export { abortsAsked, findRun, insertRun, type NewRun, requestAbort, runOf } from "./records.ts";
 export { removeTree } from "./remove-tree.ts";
 export { createScheduler, type Scheduler, type SchedulerOptions, type Supervisor } from "./scheduler.ts";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { idOf, sampleJob } from "../../test/fixtures/sample-model.ts";
 import type { Run } from "./model.ts";
-import { pickRunnable } from "./queue.ts";
+import { pickRunnable, type QueueFacts } from "./queue.ts";
 
 const bounds: Readonly<Record<string, number>> = { free: 0, one: 1, two: 2 };
 
@@ -25,6 +25,30 @@ function waiting(names: readonly string[]): readonly Run[] {
   }));
 }
 
+function facts(pending: Readonly<Record<string, number>>, places: number): QueueFacts {
+  return { pendingByJob: new Map(Object.entries(pending)), pendingByQueue: new Map(), capacities: {}, places };
+}
+
+describe("a queue that jobs name", () => {
+  it.each<[string, readonly string[], number, number, readonly string[]]>([
+    ["of two, with nothing running", ["a", "b", "c"], 2, 0, ["a-0", "b-1"]],
+    ["of two, with one running", ["a", "b", "c"], 2, 1, ["a-0"]],
+    ["that is full", ["a"], 1, 1, []],
+    ["of none: nothing starts", ["a", "b"], 0, 0, []],
+    ["below zero: no bound", ["a", "b", "c"], -1, 9, ["a-0", "b-1", "c-2"]],
+  ])("%s", (_what, names, capacity, running, expected) => {
+    const runs = waiting(names).map((run) => ({ ...run, job: { ...run.job, queue: "narrow" } }));
+    const pendingByQueue = new Map([["narrow", running]]);
+    const picked = pickRunnable(runs, { ...facts({}, 9), pendingByQueue, capacities: { narrow: capacity } });
+    expect(picked.map((run) => run.id)).toEqual(expected);
+  });
+
+  it("that the configuration does not name binds nobody, and the smaller of both bounds wins", () => {
+    const runs = waiting(["one", "one"]).map((run) => ({ ...run, job: { ...run.job, queue: "unknown" } }));
+    expect(pickRunnable(runs, facts({}, 9)).map((run) => run.id)).toEqual(["one-0"]);
+  });
+});
+
 describe("the queue", () => {
   it.each<[string, readonly string[], Readonly<Record<string, number>>, number, readonly string[]]>([
     ["oldest first", ["free", "free", "free"], {}, 2, ["free-0", "free-1"]],
@@ -34,7 +58,7 @@ describe("the queue", () => {
     ["nothing without places", ["free"], {}, 0, []],
     ["nothing where nothing waits", [], { one: 1 }, 5, []],
   ])("starts %s", (_what, names, pending, places, expected) => {
-    const picked = pickRunnable(waiting(names), new Map(Object.entries(pending)), places);
+    const picked = pickRunnable(waiting(names), facts(pending, places));
     expect(picked.map((run) => run.id)).toEqual(expected);
   });
 
@@ -44,7 +68,7 @@ describe("the queue", () => {
     fc.assert(
       fc.property(names, pending, fc.nat(8), (all, before, places) => {
         const queue = waiting(all);
-        const picked = pickRunnable(queue, new Map(Object.entries(before)), places);
+        const picked = pickRunnable(queue, facts(before, places));
         expect(picked.length).toBeLessThanOrEqual(places);
         expect(picked).toEqual(queue.filter((run) => picked.includes(run)));
         for (const name of ["one", "two"] as const) {

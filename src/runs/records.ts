@@ -4,6 +4,7 @@ import type { Job, Refs } from "../jobs/index.ts";
 import type { PlannedRun } from "../plan/index.ts";
 import { appendFeed, type RunRow, type Store, type Trx } from "../store/index.ts";
 import type { Run, RunEnd } from "./model.ts";
+import type { QueueFacts } from "./queue.ts";
 
 export interface NewRun {
   readonly id: string;
@@ -75,15 +76,17 @@ export async function waitingRuns(store: Store, limit: number): Promise<readonly
   return rows.map(runOf);
 }
 
-/** How many runs are pending, by job name. */
-export async function pendingByJob(store: Store): Promise<ReadonlyMap<string, number>> {
-  const rows = await store.db
-    .selectFrom("runs")
-    .select((eb) => ["job", eb.fn.countAll<number>().as("n")])
-    .where("state", "=", "pending")
-    .groupBy("job")
-    .execute();
-  return new Map(rows.map((row) => [row.job, Number(row.n)]));
+/** How many runs are pending, by job name and by queue. */
+export async function pendingRuns(store: Store): Promise<Pick<QueueFacts, "pendingByJob" | "pendingByQueue">> {
+  const rows = await store.db.selectFrom("runs").select(["job_body"]).where("state", "=", "pending").execute();
+  const pendingByJob = new Map<string, number>();
+  const pendingByQueue = new Map<string, number>();
+  for (const row of rows) {
+    const job: Job = JSON.parse(row.job_body);
+    pendingByJob.set(job.name, (pendingByJob.get(job.name) ?? 0) + 1);
+    if (job.queue !== "") pendingByQueue.set(job.queue, (pendingByQueue.get(job.queue) ?? 0) + 1);
+  }
+  return { pendingByJob, pendingByQueue };
 }
 
 export async function findRun(store: Store, id: string): Promise<Selectable<RunRow> | undefined> {

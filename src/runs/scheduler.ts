@@ -2,7 +2,7 @@ import type { Clock } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Run, RunEnd } from "./model.ts";
 import { pickRunnable } from "./queue.ts";
-import { abortsAsked, claimRun, finishRun, pendingByJob, renewLease, requeueLost, waitingRuns } from "./records.ts";
+import { abortsAsked, claimRun, finishRun, pendingRuns, renewLease, requeueLost, waitingRuns } from "./records.ts";
 
 /** What carries out one attempt. It never throws for what a job did; a throw is a bug and ends the run as `error`. */
 export interface Supervisor {
@@ -22,6 +22,8 @@ export interface SchedulerOptions {
   readonly owner: string;
   /** Runs at once in this process. */
   readonly places: number;
+  /** Bounds of the queues that jobs name (Prow: `job_queue_capacities`). */
+  readonly capacities: () => Readonly<Record<string, number>>;
   readonly supervisor: Supervisor;
   /** A run's end was recorded together with its event. */
   readonly onFinished: (component: string) => void;
@@ -69,7 +71,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     if (places <= 0) return;
     const waiting = await waitingRuns(store, 500);
     if (waiting.length === 0) return;
-    for (const run of pickRunnable(waiting, await pendingByJob(store), places)) {
+    const facts = { ...(await pendingRuns(store)), capacities: options.capacities(), places };
+    for (const run of pickRunnable(waiting, facts)) {
       if (!accepting) return;
       const claim = await claimRun(store, clock, options.owner, leaseMs, run);
       if (claim) begin(run, claim);

@@ -154,6 +154,15 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     ),
     acting(
       "POST",
+      "/changes/:component/:number/comments",
+      "Says something about a change; Prow's commands in it (`/test NAME`, `/retest`, …) are carried out.",
+      "contributor",
+      z.object({ comment: z.string().min(1).max(65_536) }),
+      ({ params, body, principal }) =>
+        parts.changeActs.comment(params["component"] ?? "", number(params["number"]) ?? 0, body.comment, principal),
+    ),
+    acting(
+      "POST",
       "/changes/:component/:number/close",
       "Closes a change without merging it.",
       "contributor",

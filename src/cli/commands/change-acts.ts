@@ -34,6 +34,40 @@ export function addClose(program: Command, context: CommandContext): void {
   );
 }
 
+export function addComment(program: Command, context: CommandContext): void {
+  const command = program
+    .command("comment")
+    .argument("<component>")
+    .argument("<number>")
+    .argument("<text>", "Prow's commands in it are carried out: /test NAME, /test all, /retest, /test ?")
+    .description("says something about a change, for example which job to run")
+    .addHelpText(
+      "after",
+      '\nExample: fairlead comment greeter 4 "/test ?"\nUndo: fairlead abort RUN, for each run it started.',
+    );
+  context.action(command, async (component: string, number: string, text: string) => {
+    const client = await context.client();
+    if (!client.ok) return context.fail(client.error);
+    const path = `/changes/${encodeURIComponent(component)}/${encodeURIComponent(number)}/comments`;
+    const done = await client.value.post<Commented>(path, { comment: text });
+    if (!done.ok) return context.fail(done.error);
+    const { output } = context;
+    if (context.globals().json) {
+      output.json(done.value);
+      return 0;
+    }
+    for (const run of done.value.runs) output.print(`${run.job} starts: fairlead logs ${run.id} -f`);
+    for (const reply of done.value.replies) output.print(reply);
+    if (done.value.runs.length + done.value.replies.length === 0) output.print("noted; it starts nothing");
+    return 0;
+  });
+}
+
+interface Commented {
+  readonly runs: readonly { readonly id: string; readonly job: string }[];
+  readonly replies: readonly string[];
+}
+
 async function act(
   context: CommandContext,
   component: string,
