@@ -14,6 +14,7 @@ import { chooseCompression, createAssembler } from "../images/index.ts";
 import {
   adoptComponent,
   allComponents,
+  branchesOf,
   createChangeActs,
   createIntake,
   createLanding,
@@ -304,6 +305,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
     results,
     jobs,
+    branches: () => branchesOf(store),
     capabilities: () => executor.capabilities(),
     backup: async () => {
       const stream = await openBackup(home, store, ids);

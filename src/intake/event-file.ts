@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { err, fault, ok, type Result } from "../core/index.ts";
 import { type Component, lineOfBranch } from "../family/index.ts";
+import type { Repository } from "../git/index.ts";
 import { changeActions, type FamilyEvent } from "../plan/index.ts";
 import type { FactSources } from "./facts.ts";
+import { deliverySchema, readDelivery } from "./github-delivery.ts";
 import { changeFactsOf, findChange } from "./records.ts";
 
 const id = z.string().regex(/^[0-9a-f]{40}$/, "a full commit id");
@@ -25,7 +27,7 @@ const change = z.object({
 });
 
 /** Design 6: an event file. What it says is taken as fact; only what it leaves out is looked up. */
-export const eventFileSchema = z.object({
+const eventFileSchema = z.object({
   kind: z.enum(["push", "tag", "change", "comment", "tick"]),
   component: z.string().optional(),
   ref: z.string().optional(),
@@ -41,22 +43,22 @@ export const eventFileSchema = z.object({
   contexts: z.object({ reported: z.array(z.string()).default([]), failed: z.array(z.string()).default([]) }).optional(),
 });
 
-export type EventFile = z.infer<typeof eventFileSchema>;
+type EventFile = z.infer<typeof eventFileSchema>;
 
 const absent = "0".repeat(40);
 
+/** An event of ours, or a delivery of GitHub as `{event, payload}`. */
+export const outsideEventSchema = z.union([deliverySchema, eventFileSchema]);
+
 /** Completes an event of the outside. Faults: `bad-input`, `not-found`. */
-export async function readEventFile(sources: FactSources, now: number, value: unknown): Promise<Result<FamilyEvent>> {
-  const parsed = eventFileSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const hint =
-      "an event has kind push, tag, change, comment or tick; deliveries of GitHub are not read by this version";
-    return err(
-      fault("bad-input", `the event: ${issue?.path.map(String).join(".") ?? ""} ${issue?.message ?? ""}`, { hint }),
-    );
-  }
-  const file = parsed.data;
+export async function readEventFile(
+  sources: FactSources,
+  now: number,
+  value: z.infer<typeof outsideEventSchema>,
+): Promise<Result<FamilyEvent>> {
+  const read = "payload" in value ? fromDelivery(sources, value) : ok(value);
+  if (!read.ok) return read;
+  const file = read.value;
   const at = file.at === undefined ? now : timeOf(file.at);
   if (Number.isNaN(at)) return err(fault("bad-input", `the event: at is no time: ${String(file.at).slice(0, 60)}`));
   if (file.kind === "tick") return tickEvent(sources, file, at);
@@ -72,6 +74,32 @@ export async function readEventFile(sources: FactSources, now: number, value: un
     default:
       return await changeEvent(sources, file, component, base);
   }
+}
+
+function fromDelivery(sources: FactSources, delivery: z.infer<typeof deliverySchema>): Result<EventFile> {
+  const delivered = readDelivery(delivery);
+  if (!delivered.ok) return delivered;
+  const { repository, event } = delivered.value;
+  const named = repository.toLowerCase();
+  const component = sources.family().components.find((each) => `${each.org}/${each.repo}`.toLowerCase() === named);
+  if (!component)
+    return err(
+      fault("not-found", `${repository} is the repository of no component`, {
+        hint: "set org and repo of the component in the family file",
+      }),
+    );
+  const parsed = eventFileSchema.safeParse({ ...event, component: component.name });
+  if (parsed.success) return ok(parsed.data);
+  const issue = parsed.error.issues[0];
+  return err(fault("bad-input", `the delivery: ${issue?.path.map(String).join(".") ?? ""} ${issue?.message ?? ""}`));
+}
+
+/** Paths that the change differs in from where it left its base, where both are in the repository. */
+async function filesOf(repository: Repository, baseSha: string, head: string): Promise<readonly string[] | undefined> {
+  const [base, tip] = await Promise.all([repository.commitOf(baseSha), repository.commitOf(head)]);
+  if (base === undefined || tip === undefined || !(await repository.hasAtMost(tip, 500_000))) return undefined;
+  const fork = await repository.mergeBase(base, tip);
+  return fork === undefined ? undefined : await repository.changedFiles(fork, tip);
 }
 
 /** Periodics are looked at once a minute, so that is the window unless the event says `since`. */
@@ -172,7 +200,7 @@ async function changeEvent(
     headRef: file.change?.headRef,
   };
   const stored: readonly string[] | undefined = row ? JSON.parse(row.files) : undefined;
-  const files = file.files ?? stored;
+  const files = file.files ?? (row?.head === head ? stored : await filesOf(repository, facts.baseSha, head));
   if (file.kind === "comment") {
     const contexts = file.contexts ?? { reported: [], failed: [] };
     return ok({ kind: "comment", ...base, change: facts, comment: file.comment ?? "", files, contexts });

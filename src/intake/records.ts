@@ -178,6 +178,24 @@ export async function closeEvent(
   return raised.numUpdatedRows === 1n;
 }
 
+/** Branches of each component as last seen, its default branch first. */
+export async function branchesOf(store: Store): Promise<Readonly<Record<string, readonly string[]>>> {
+  const rows = await store.db
+    .selectFrom("refs")
+    .innerJoin("components", "components.name", "refs.component")
+    .select(["refs.component", "refs.name", "components.default_branch"])
+    .where("refs.name", "like", "refs/heads/%")
+    .orderBy("refs.name")
+    .execute();
+  const branches: Record<string, string[]> = {};
+  for (const row of rows) {
+    const name = row.name.slice("refs/heads/".length);
+    const known = branches[row.component] ?? [];
+    branches[row.component] = name === row.default_branch ? [name, ...known] : [...known, name];
+  }
+  return branches;
+}
+
 /** Stored bodies are events as this program wrote them. */
 export function eventBodyOf(row: { readonly body: string }): StoredEvent {
   const body: StoredEvent = JSON.parse(row.body);

@@ -1,3 +1,9 @@
+export {
+  type ConfigurationDifference,
+  compareDecisions,
+  compareJobs,
+  type DecisionDifference,
+} from "./compare.ts";
 export { decide } from "./decide.ts";
 export { type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.ts";
 export type * from "./model.ts";

@@ -4,10 +4,10 @@ import type { Capability } from "../execute/index.ts";
 import type { Family } from "../family/index.ts";
 import {
   type ChangeActs,
-  eventFileSchema,
   type FactSources,
   type Intake,
   type Landing,
+  outsideEventSchema,
   type ReleaseActs,
   type RunActs,
   readEventFile,
@@ -33,6 +33,8 @@ export interface ApiParts {
   readonly runActs: RunActs;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
+  /** Branches of each component, its default branch first. */
+  readonly branches: () => Promise<Readonly<Record<string, readonly string[]>>>;
   readonly capabilities: () => Promise<readonly Capability[]>;
   /** A tar of everything the home needs to live again. */
   readonly backup: () => Promise<Response>;
@@ -118,14 +120,14 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       const component = given(query, "component");
       const jobs = await parts.jobs();
       const wanted = component === undefined ? jobs : jobs.filter((job) => job.component === component);
-      return ok({ items: wanted });
+      return ok({ items: wanted, branches: await parts.branches() });
     }),
     acting(
       "POST",
       "/plan",
       "What an event would cause, and why, without doing it.",
       "reader",
-      z.object({ event: eventFileSchema }),
+      z.object({ event: outsideEventSchema }),
       async ({ body }) => {
         const event = await readEventFile(parts.sources, parts.clock.now(), body.event);
         return event.ok ? ok(planView(await parts.intake.dryRun(event.value))) : event;
@@ -299,7 +301,7 @@ async function readLog(parts: ApiParts, id: string, offset: number) {
 export function planView(plan: Plan) {
   return {
     event: plan.event,
-    runs: plan.runs.map(({ job, type, component, reason }) => ({ job: job.name, type, component, reason })),
+    runs: plan.runs.map(({ job, type, component, rule, reason }) => ({ job: job.name, type, component, rule, reason })),
     skipped: plan.skipped,
     effects: plan.effects.flatMap((effect) => (effect.kind === "release-step" ? [] : [effect])),
   };

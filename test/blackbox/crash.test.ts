@@ -12,8 +12,15 @@ import {
 
 let family: ServedFamily;
 
+/** Two images, so that a release has four journal entries: verifying, each image's bytes, the tags. */
+const twoImages = {
+  ...greeter,
+  files: { ...greeter.files, ".fairlead.yaml": `${greeter.files[".fairlead.yaml"]}  - name: second\n` },
+  settings: ["images: [greeter, second]"],
+};
+
 beforeEach(async () => {
-  family = await serveFamily([greeter]);
+  family = await serveFamily([twoImages]);
   await family.start();
   const clone = await family.clone("greeter");
   const { number } = await proposeAndWait(family, clone, "greeter", { "a.txt": "a" });
@@ -42,15 +49,20 @@ async function pushTag(): Promise<void> {
   await family.git(clone, "push", "-q", "origin", "v1.0.0");
 }
 
-/** What the registry says the tag means. */
-async function digestInRegistry(): Promise<string | null> {
-  const answer = await fetch(`${family.url()}/v2/fam/greeter/manifests/v1.0.0`, {
-    headers: { authorization: `Bearer ${await family.token()}` },
-  });
-  return answer.headers.get("docker-content-digest");
+/** What the registry says the tag means, of each image. */
+async function digestsInRegistry(): Promise<readonly (string | null)[]> {
+  const headers = { authorization: `Bearer ${await family.token()}` };
+  const answers = ["greeter", "second"].map((image) =>
+    fetch(`${family.url()}/v2/fam/${image}/manifests/v1.0.0`, { headers }),
+  );
+  return (await Promise.all(answers)).map((answer) => answer.headers.get("docker-content-digest"));
 }
 
-const points = [1, 2, 3].flatMap((entry) => ["before", "written", "effect"].map((moment) => `${entry}:${moment}`));
+function recordedDigests(row: ReleaseRow): readonly (string | null | undefined)[] {
+  return ["greeter", "second"].map((name) => row.images.find((image) => image.name === name)?.digest);
+}
+
+const points = [1, 2, 3, 4].flatMap((entry) => ["before", "written", "effect"].map((moment) => `${entry}:${moment}`));
 
 describe("a release whose server is killed with SIGKILL", () => {
   it.each(points)("at journal entry %s is published once, with the digest that was recorded", async (point) => {
@@ -62,7 +74,7 @@ describe("a release whose server is killed with SIGKILL", () => {
     expect(row.state).toBe("published");
     const { items: runs } = await family.api<{ items: RunRow[] }>("/runs?component=greeter");
     expect(runs.filter((run) => run.refs.base_ref === "v1.0.0").every((run) => run.state === "success")).toBe(true);
-    expect(await digestInRegistry()).toBe(row.images[0]?.digest);
+    expect(await digestsInRegistry()).toEqual(recordedDigests(row));
   });
 
   it("while it builds runs again under a new build id, and is published once", async () => {
@@ -80,7 +92,7 @@ describe("a release whose server is killed with SIGKILL", () => {
     await family.start();
     const row = await published();
     expect(row.state).toBe("published");
-    expect(await digestInRegistry()).toBe(row.images[0]?.digest);
+    expect(await digestsInRegistry()).toEqual(recordedDigests(row));
     const { items } = await family.api<{ items: RunRow[] }>("/runs?component=greeter");
     const builds = items.filter((run) => run.refs.base_ref === "v1.0.0");
     expect(builds).toHaveLength(1);
@@ -102,7 +114,7 @@ describe("a release whose server is killed with SIGKILL", () => {
     await family.start();
     const after = await published();
     expect(after).toMatchObject({ id: row.id, state: "published" });
-    expect(await digestInRegistry()).toBe(row.images[0]?.digest);
+    expect(await digestsInRegistry()).toEqual(recordedDigests(row));
     const clone = await family.clone("greeter", "after");
     await family.git(clone, "tag", "-f", "-m", "moved", "v1.0.0", "HEAD~1");
     expect((await family.git(clone, "push", "--force", "origin", "v1.0.0")).code).not.toBe(0);
