@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
 import { familyOrFault, readFamilyAt } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
+import { runHere } from "./compose/local-run.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import { createProcessExecutor } from "./execute/process/index.ts";
@@ -169,6 +170,7 @@ const dependencies: CliDependencies = {
   readFamily: readFamilyAt,
   capabilities,
   inspect: inspectRepository,
+  runHere,
   pull: (image, folder) =>
     pullToLayout({ client: createRegistryClient({ clock: systemClock }), ids: systemIds }, image, folder),
   backupHome,

@@ -5,6 +5,8 @@ export interface ApiClient {
   readonly url: string;
   /** Reads the home itself, since no server runs: acting is refused. */
   readonly readsHome: boolean;
+  /** Where a component's repository is read; without `url` it is in the home. */
+  repositoryOf(component: string): { readonly url: string | undefined; readonly authorization: string | undefined };
   get<T>(path: string): Promise<Result<T>>;
   post<T>(path: string, body: unknown): Promise<Result<T>>;
   delete<T>(path: string): Promise<Result<T>>;
@@ -57,6 +59,10 @@ export function createApiClient(options: {
     url,
     readsHome,
     raw,
+    repositoryOf: (component) => ({
+      url: readsHome ? undefined : `${url}/git/${component}.git`,
+      authorization: token && `Basic ${Buffer.from(`fairlead:${token}`).toString("base64")}`,
+    }),
     get: (path) => ask(path, {}),
     post: (path, body) => ask(path, json("POST", body)),
     delete: (path) => ask(path, json("DELETE", {})),

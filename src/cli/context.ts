@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import type { FamilyReading, RepositoryFinding } from "../config/index.ts";
 import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
+import type { Reproduction } from "../intake/index.ts";
+import type { TestSummary } from "../results/index.ts";
 import type { ApiClient, Fetch } from "./api-client.ts";
 import type { Output, Sink } from "./output.ts";
 
@@ -15,6 +17,30 @@ export interface ServeRequest {
   readonly behindProxy: boolean;
   readonly places: number | undefined;
   readonly work: string | undefined;
+}
+
+/** A run to be done here. */
+export interface LocalRunRequest {
+  readonly reproduction: Reproduction;
+  readonly gitUrl: string;
+  /** Value of the header, where the server wants one. */
+  readonly authorization: string | undefined;
+  /** Folder of the results; a new one among temporary files unless given. */
+  readonly output: string | undefined;
+  readonly unconfined: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly progress: (line: string) => void;
+  /** The log, while it is written. */
+  readonly print: (bytes: Uint8Array) => void;
+}
+
+export interface LocalRunResult {
+  readonly state: string;
+  readonly description: string;
+  readonly testedCommit: string | undefined;
+  readonly tests: TestSummary;
+  /** Folder of this run's results. */
+  readonly results: string;
 }
 
 /** What commands need of the rest of the program and of the world; supplied by `main.ts`. */
@@ -38,6 +64,8 @@ export interface CliDependencies {
     url: string,
     progress: (line: string) => void,
   ) => Promise<Result<{ finding: RepositoryFinding; close(): Promise<void> }>>;
+  /** Does a run on this machine; Ctrl-C aborts it as the server would. */
+  readonly runHere: (request: LocalRunRequest) => Promise<Result<LocalRunResult>>;
   readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
   readonly backupHome: (config: string, home: string, file: string) => Promise<Result<{ bytes: number }>>;
   readonly restoreHome: (file: string, home: string) => Promise<Result<{ files: number }>>;

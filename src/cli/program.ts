@@ -19,6 +19,7 @@ import { addPreflight } from "./commands/preflight.ts";
 import { addPull } from "./commands/pull.ts";
 import { addRelease } from "./commands/release.ts";
 import { addReleases } from "./commands/releases.ts";
+import { addRun } from "./commands/run.ts";
 import { addAbort, addRerun } from "./commands/run-acts.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
@@ -112,6 +113,7 @@ const commands = [
   addWhy,
   addJobs,
   addPlan,
+  addRun,
   addRuns,
   addLogs,
   addChanges,

@@ -294,6 +294,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const app = createApp({
     version,
     clock,
+    ids,
     family,
     sources,
     views,

@@ -7,5 +7,6 @@ export { createLanding, type Landing } from "./landing.ts";
 export { createPushHandler } from "./push.ts";
 export { allComponents, branchesOf, findComponent } from "./records.ts";
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";
+export { type Reproduction, type ReproductionRequest, reproductionOf } from "./reproduction.ts";
 export { createRunActs, type RunActs } from "./run-acts.ts";
 export { createTicker } from "./ticker.ts";

@@ -9,4 +9,6 @@ export { type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.
 export type * from "./model.ts";
 export { changeActions } from "./model.ts";
 export { type RefDifference, reconcileRefs } from "./reconcile.ts";
+export { refsOf } from "./selection.ts";
 export { releaseRuns } from "./tags.ts";
+export { mainRefs } from "./ticks.ts";

@@ -1,6 +1,6 @@
 export type { BuiltImage, Run, RunEnd } from "./model.ts";
 export { pickRunnable, type QueueFacts } from "./queue.ts";
-export { abortsAsked, findRun, insertRun, type NewRun, requestAbort, runOf } from "./records.ts";
+export { abortsAsked, findRun, findRunByAnyId, insertRun, type NewRun, requestAbort, runOf } from "./records.ts";
 export { removeTree } from "./remove-tree.ts";
 export { createScheduler, type Scheduler, type SchedulerOptions, type Supervisor } from "./scheduler.ts";
 export { createSupervisor, type ReadReleaseConfiguration, resultKeyOf, type SupervisorOptions } from "./supervisor.ts";

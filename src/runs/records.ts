@@ -93,6 +93,17 @@ export async function findRun(store: Store, id: string): Promise<Selectable<RunR
   return await store.db.selectFrom("runs").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
+/** A run by its id or by the build id of any of its attempts; the build id is then that one, else the newest. */
+export async function findRunByAnyId(
+  store: Store,
+  id: string,
+): Promise<{ readonly row: Selectable<RunRow>; readonly buildId: string } | undefined> {
+  const attempt = await store.db.selectFrom("attempts").select("run_id").where("build_id", "=", id).executeTakeFirst();
+  const row = await findRun(store, attempt?.run_id ?? id);
+  const buildId = attempt ? id : row?.build_id;
+  return row && buildId ? { row, buildId } : undefined;
+}
+
 export function runOf(row: Selectable<RunRow>): Run {
   const job: Job = JSON.parse(row.job_body);
   const refs: Refs = JSON.parse(row.refs);

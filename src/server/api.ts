@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Clock, err, fault, ok, parseDuration } from "../core/index.ts";
+import { type Clock, err, fault, type Ids, ok, parseDuration } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
 import type { Family } from "../family/index.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type ReleaseActs,
   type RunActs,
   readEventFile,
+  reproductionOf,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Plan } from "../plan/index.ts";
@@ -22,6 +23,7 @@ import type { Views } from "./views/index.ts";
 /** What the API is a door to. */
 export interface ApiParts {
   readonly clock: Clock;
+  readonly ids: Ids;
   readonly family: () => Family;
   readonly sources: FactSources;
   readonly views: Views;
@@ -122,6 +124,18 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       const wanted = component === undefined ? jobs : jobs.filter((job) => job.component === component);
       return ok({ items: wanted, branches: await parts.branches() });
     }),
+    reading("/reproduction", "All that is needed to do a run elsewhere.", ({ query }) =>
+      reproductionOf(
+        { ...parts.sources, clock: parts.clock, ids: parts.ids },
+        {
+          job: given(query, "job") ?? "",
+          component: given(query, "component"),
+          change: whole(query, "change"),
+          ref: given(query, "ref"),
+          run: given(query, "run"),
+        },
+      ),
+    ),
     acting(
       "POST",
       "/plan",

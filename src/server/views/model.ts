@@ -167,6 +167,8 @@ export interface RunView extends RunItem {
   /** Claims of the job; null: no result files were read. */
   readonly tests: TestSummary | null;
   readonly artifacts: readonly Artifact[];
+  /** A command that does the same elsewhere; null before the first attempt. */
+  readonly reproduce: string | null;
   /** Path below `/results/`; null before the first attempt. */
   readonly resultsPath: string | null;
   readonly images: readonly { readonly name: string; readonly digest: string }[];

@@ -84,6 +84,10 @@ export async function showRun(sources: ViewSources, idOrBuildId: string): Promis
     tests: readTests(row.tests),
     artifacts: key ? await sources.results.listArtifacts(key) : [],
     resultsPath: key ? sources.results.pathOf(key) : null,
+    reproduce:
+      row.build_id === null
+        ? null
+        : `fairlead run ${shellWord(row.job)} --run ${row.build_id} --component ${shellWord(row.component)}`,
     images: images.map((image) => ({ name: image.name, digest: image.digest })),
     next: nextOfRun(row),
   });

@@ -83,6 +83,11 @@ export const RunPage: FC<{ run: RunView; log: LogView | undefined; viewer: Viewe
         ]}
       />
       <p class="dim">{`Because: ${run.reason}`}</p>
+      {run.reproduce === null ? null : (
+        <p class="dim">
+          Do it yourself: <code>{run.reproduce}</code>
+        </p>
+      )}
       {run.tests === null ? null : <Tests run={run} />}
       <Part title="Log" note={log ? logNote(run, log) : "nothing yet: it waits for a free place"}>
         {log === undefined && ended ? <p class="empty">No log was kept.</p> : null}

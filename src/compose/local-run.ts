@@ -1,0 +1,130 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LocalRunRequest, LocalRunResult } from "../cli/index.ts";
+import { readReleaseConfiguration } from "../config/index.ts";
+import { err, fault, hashOf, ok, type Result, systemClock, systemIds } from "../core/index.ts";
+import { createProcessExecutor } from "../execute/process/index.ts";
+import { copyRefs, createGit } from "../git/index.ts";
+import { chooseCompression, createAssembler } from "../images/index.ts";
+import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
+import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
+import { createSupervisor, resultKeyOf } from "../runs/index.ts";
+
+/**
+ * Does here what the server did: the same checkout, environment, cage and layout, by the same supervisor. Mirrors are
+ * kept in the user's cache; the checkout goes, the results stay.
+ */
+export async function runHere(request: LocalRunRequest): Promise<Result<LocalRunResult>> {
+  const { reproduction } = request;
+  const { run, family, buildId } = reproduction;
+  const clock = systemClock;
+  const ids = systemIds;
+  const cache = join(request.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "fairlead");
+  const scratch = await mkdtemp(join(tmpdir(), "fairlead-run-"));
+  const git = createGit({ root: join(cache, "mirrors", hashOf(request.gitUrl).slice(0, 16)), clock });
+  const executor = await createProcessExecutor({
+    folder: join(scratch, "cage"),
+    clock,
+    ids,
+    reachable: () => family.reachable,
+    cluster: () => family.kubernetes.cluster,
+    allowCage: request.env["FAIRLEAD_CAGE_OFF"] !== "1",
+  });
+  try {
+    const isolation = await executor.isolation();
+    const protectedCode = run.tier === "branch" || run.tier === "release";
+    if (!isolation.full && !protectedCode && !request.unconfined) {
+      return err(
+        fault(
+          "refused",
+          `code that is not on a protected branch is not run unconfined: ${isolation.missing.join(", ")}`,
+          {
+            hint: "fairlead doctor mends it; --unconfined runs it with your own rights",
+          },
+        ),
+      );
+    }
+    request.progress(`reading ${request.gitUrl}`);
+    const repository = await git.open(run.component);
+    const copied = await copyRefs(repository, request.gitUrl, request.authorization, () => {});
+    if (!copied.ok) return copied;
+    const folder = request.output ?? join(tmpdir(), `fairlead-results-${buildId}`);
+    const results = createFsResultStore({ root: folder, ids });
+    const blobs = await openFsBlobStore({ root: join(scratch, "blobs"), ids, clock });
+    await mkdir(join(scratch, "work"));
+    const supervisor = createSupervisor({
+      clock,
+      family: () => family,
+      git,
+      lentObjects: (each) => [join(each.directory, "objects")],
+      executor,
+      results: telling(results, request.print),
+      assembler: createAssembler({
+        blobs,
+        bases: createBaseSource({
+          client: createRegistryClient({ clock }),
+          blobs,
+          mirrors: () => family.registries.mirrors,
+          mirrorsMayResolve: () => family.registries.mirrorsMayResolve,
+          allowedHosts: () => family.registries.baseHosts,
+        }),
+        compression: chooseCompression(),
+      }),
+      readReleaseConfiguration: (files, component) =>
+        readReleaseConfiguration(files, component, {
+          cluster: family.kubernetes.cluster !== "none",
+          here: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
+        }),
+      workRoot: join(scratch, "work"),
+      cacheRoot: join(cache, "build"),
+    });
+    // A stranger's change is confined as the server confines it, or run because the user said so.
+    const asked = run.tier === "stranger" && request.unconfined ? { ...run, tier: "change" as const } : run;
+    const stop = new AbortController();
+    const onInterrupt = () => stop.abort("interrupted");
+    process.once("SIGINT", onInterrupt);
+    const end = await supervisor.run(asked, { buildId, startedAt: clock.now() }, stop.signal);
+    process.off("SIGINT", onInterrupt);
+    const key = resultKeyOf(run, buildId);
+    await supervisor.tidy(buildId);
+    return ok({
+      state: end.state,
+      description: end.description,
+      testedCommit: end.testedCommit,
+      tests: await results.readTests(key),
+      results: join(folder, results.pathOf(key)),
+    });
+  } finally {
+    await executor.close();
+    git.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The same results, and every byte of the log shown while it is written. */
+function telling(results: ResultStore, print: (bytes: Uint8Array) => void): ResultStore {
+  return {
+    ...results,
+    openLog: async (key, bound) => {
+      const opened = await results.openLog(key, bound);
+      if (!opened.ok) return opened;
+      const log = opened.value;
+      const told: LogWriter = {
+        append: (chunk) => {
+          print(chunk);
+          log.append(chunk);
+        },
+        line: (text) => {
+          print(Buffer.from(`${text}\n`));
+          log.line(text);
+        },
+        get size() {
+          return log.size;
+        },
+        close: () => log.close(),
+      };
+      return ok(told);
+    },
+  };
+}

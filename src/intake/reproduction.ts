@@ -1,0 +1,132 @@
+import { type Clock, err, fault, type Ids, nextBuildId, ok, type Result } from "../core/index.ts";
+import { type Family, tierOfChange } from "../family/index.ts";
+import { type Job, primaryRefs, type Refs } from "../jobs/index.ts";
+import { mainRefs, refsOf } from "../plan/index.ts";
+import { findRunByAnyId, type Run, runOf } from "../runs/index.ts";
+import { type FactSources, gatherFacts } from "./facts.ts";
+import { changeFactsOf, findChange } from "./records.ts";
+
+export interface ReproductionRequest {
+  readonly job: string;
+  /** Needed only where several components have a job of the name. */
+  readonly component: string | undefined;
+  /** At most one of the three; without any the default branch as it is now. */
+  readonly change: number | undefined;
+  readonly ref: string | undefined;
+  /** A run's id or one of its build ids. */
+  readonly run: string | undefined;
+}
+
+/** All that is needed to do elsewhere what the server did: the run as it was decided, and the family it was decided for. */
+export interface Reproduction {
+  readonly run: Run;
+  readonly buildId: string;
+  readonly family: Family;
+}
+
+/** Reads only. Faults: `not-found`, `bad-input`. */
+export async function reproductionOf(
+  sources: FactSources & { readonly clock: Clock; readonly ids: Ids },
+  request: ReproductionRequest,
+): Promise<Result<Reproduction>> {
+  const family = sources.family();
+  if (request.run !== undefined) return await ofRun(sources, request, request.run);
+  const found = await findJob(sources, request);
+  if (!found.ok) return found;
+  const { job, component } = found.value;
+  const place = await placeOf(sources, job, component, request);
+  if (!place.ok) return place;
+  const now = sources.clock.now();
+  return ok({
+    family,
+    buildId: nextBuildId(now, undefined),
+    run: {
+      id: sources.ids.uuid(),
+      job,
+      type: job.type,
+      component,
+      state: "pending",
+      releaseId: undefined,
+      attempt: 0,
+      createdAt: now,
+      fencing: 0,
+      ...place.value,
+      refs: job.type === "periodic" ? place.value.refs : primaryRefs(job, place.value.refs),
+    },
+  });
+}
+
+async function ofRun(sources: FactSources, request: ReproductionRequest, id: string): Promise<Result<Reproduction>> {
+  const found = await findRunByAnyId(sources.store, id);
+  if (!found) return err(fault("not-found", `there is no run ${id}`, { hint: "fairlead runs" }));
+  if (found.row.job !== request.job)
+    return err(fault("bad-input", `run ${id} is of ${found.row.job}, not of ${request.job}`));
+  return ok({ run: { ...runOf(found.row), state: "pending" }, buildId: found.buildId, family: sources.family() });
+}
+
+async function findJob(
+  sources: FactSources,
+  request: ReproductionRequest,
+): Promise<Result<{ readonly job: Job; readonly component: string }>> {
+  const names = sources.family().components.map((component) => component.name);
+  if (request.component !== undefined && !names.includes(request.component))
+    return err(
+      fault("not-found", `there is no component ${request.component}`, { hint: `known: ${names.join(", ")}` }),
+    );
+  const found: { job: Job; component: string }[] = [];
+  for (const name of request.component === undefined ? names : [request.component]) {
+    const repository = await sources.git.open(name);
+    const jobs = [...sources.jobsOf(name, (await repository.defaultBranch()) ?? "main"), ...sources.periodics()];
+    const job = jobs.find((candidate) => candidate.name === request.job && candidate.component === name);
+    if (job) found.push({ job, component: name });
+  }
+  const [first, second] = found;
+  if (!first) return err(fault("not-found", `there is no job ${request.job}`, { hint: "fairlead jobs lists them" }));
+  if (second) {
+    const owners = found.map((each) => each.component).join(", ");
+    return err(fault("bad-input", `${owners} have a job ${request.job}`, { hint: "name one with --component" }));
+  }
+  return ok(first);
+}
+
+type RunPlace = Pick<Run, "refs" | "ref" | "change" | "head" | "tier">;
+
+async function placeOf(
+  sources: FactSources & { readonly clock: Clock },
+  job: Job,
+  component: string,
+  request: ReproductionRequest,
+): Promise<Result<RunPlace>> {
+  const at = sources.clock.now();
+  const facts = await gatherFacts(sources, { kind: "tick", component, at, since: at });
+  const repository = await sources.git.open(component);
+  if (request.change !== undefined) {
+    const row = await findChange(sources.store, component, request.change);
+    if (!row)
+      return err(fault("not-found", `${component} has no change ${request.change}`, { hint: "fairlead changes" }));
+    const change = changeFactsOf(row);
+    const baseSha = (await repository.commitOf(`refs/heads/${change.base}`)) ?? change.baseSha;
+    const pull = { number: change.number, author: change.author, sha: change.head, title: change.title };
+    return ok({
+      refs: { ...refsOf(facts, change.base, baseSha), pulls: [pull] },
+      ref: `refs/pull/${change.number}/head`,
+      change: change.number,
+      head: change.head,
+      tier: tierOfChange(change),
+    });
+  }
+  if (job.type === "periodic") {
+    const refs = mainRefs(job);
+    return ok({ refs, ref: `refs/heads/${refs.base_ref}`, change: undefined, head: refs.base_sha, tier: "branch" });
+  }
+  const named = request.ref ?? facts.defaultBranch;
+  const full = named.startsWith("refs/") ? [named] : [`refs/heads/${named}`, `refs/tags/${named}`, named];
+  for (const ref of full) {
+    const commit = await repository.commitOf(ref);
+    if (commit === undefined) continue;
+    const short = ref.replace(/^refs\/(heads|tags)\//, "");
+    const refs: Refs = refsOf(facts, ref === named && !ref.startsWith("refs/") ? facts.defaultBranch : short, commit);
+    return ok({ refs, ref, change: undefined, head: commit, tier: "branch" });
+  }
+  return err(fault("not-found", `${component} has no branch, tag or commit ${named}`));
+}
