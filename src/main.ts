@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
-import { familyOrFault, readFamilyAt } from "./compose/family-source.ts";
+import { type ConfigurationInForce, openConfiguration } from "./compose/configuration.ts";
+import { type ConfigurationSource, readConfiguration } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import { createProcessExecutor } from "./execute/process/index.ts";
-import type { Family } from "./family/index.ts";
 import { createRegistryClient, pullToLayout } from "./oci/index.ts";
 import { openBackup, restoreBackup } from "./server/backup.ts";
 import { homeAt } from "./server/home.ts";
@@ -24,9 +24,12 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const installed = { hookFile: join(here, "proc-receive.mjs"), assets: join(here, "assets") };
 const program = fileURLToPath(import.meta.url);
 
-async function familyAt(config: string): Promise<Result<Family>> {
-  const reading = await readFamilyAt(config);
-  return reading.ok ? familyOrFault(reading.value) : reading;
+/** Readings of unchanged job files are kept in the home. */
+function sourceFor(home: string | undefined): ConfigurationSource {
+  return {
+    worker: join(here, "prow-worker.mjs"),
+    cache: home && join(homeAt(home, undefined).caches, "configuration"),
+  };
 }
 
 function onBug(error: unknown): void {
@@ -34,11 +37,15 @@ function onBug(error: unknown): void {
   process.stderr.write(`${new Date().toISOString()} bug: ${text}\n`);
 }
 
-function serveOptions(family: Family, request: ServeRequest, tell: (line: string) => void): ServeOptions {
+function serveOptions(
+  configuration: ConfigurationInForce,
+  request: ServeRequest,
+  tell: (line: string) => void,
+): ServeOptions {
   return {
     clock: systemClock,
     ids: systemIds,
-    family,
+    configuration,
     home: request.home,
     database: request.database,
     listen: { host: request.host, port: request.port },
@@ -55,12 +62,13 @@ function serveOptions(family: Family, request: ServeRequest, tell: (line: string
 }
 
 async function serve(request: ServeRequest, output: Output): Promise<Result<void>> {
-  const family = await familyAt(request.config);
-  if (!family.ok) return family;
-  const started = await startServer(serveOptions(family.value, request, (line) => output.progress(line)));
+  const configuration = await openConfiguration(request.config, sourceFor(request.home));
+  if (!configuration.ok) return configuration;
+  const family = configuration.value.family();
+  const started = await startServer(serveOptions(configuration.value, request, (line) => output.progress(line)));
   if (!started.ok) return started;
   const server = started.value;
-  output.print(`Fairlead serves ${family.value.name} at ${server.url}`);
+  output.print(`Fairlead serves ${family.name} at ${server.url}`);
   if (server.firstStart) {
     output.print(`The administrator's token is in ${server.home.adminToken}`);
     output.print(
@@ -69,7 +77,7 @@ async function serve(request: ServeRequest, output: Output): Promise<Result<void
   }
   for (const missing of server.missing)
     output.print(`Not isolated: ${missing}. Strangers' changes do not run; fairlead doctor says how to mend it.`);
-  if (family.value.components.length === 0)
+  if (family.components.length === 0)
     output.print("The family has no component yet; fairlead init URL… writes a family file.");
   void server.settled.then(() => output.progress("ready"));
   await new Promise<void>((done) => {
@@ -82,8 +90,8 @@ async function serve(request: ServeRequest, output: Output): Promise<Result<void
 }
 
 async function readHome(config: string, home: string) {
-  const family = await familyAt(config);
-  if (!family.ok) return family;
+  const configuration = await openConfiguration(config, sourceFor(home));
+  if (!configuration.ok) return configuration;
   if (!(await stat(homeAt(home, undefined).database).catch(() => undefined)))
     return err(
       fault("not-found", `there is no home at ${home} yet`, { hint: `start it: fairlead serve --config ${config}` }),
@@ -99,7 +107,7 @@ async function readHome(config: string, home: string) {
     places: 1,
     work: undefined,
   };
-  const options = serveOptions(family.value, request, () => {});
+  const options = serveOptions(configuration.value, request, () => {});
   const opened = await startServer({ ...options, listen: undefined });
   return opened.ok ? ok({ fetch: opened.value.fetch, close: opened.value.stop }) : opened;
 }
@@ -167,7 +175,7 @@ const dependencies: CliDependencies = {
   fetch: (request) => fetch(request),
   serve,
   readHome,
-  readFamily: readFamilyAt,
+  readConfiguration: (file, home) => readConfiguration(file, sourceFor(home)),
   capabilities,
   inspect: inspectRepository,
   runHere,

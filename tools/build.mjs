@@ -9,8 +9,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 await mkdir(dist, { recursive: true });
 await build({
-  entryPoints: [join(root, "src/main.ts")],
-  outfile: join(dist, "fairlead.mjs"),
+  // The thread that reads job files is a program of its own.
+  entryPoints: { fairlead: join(root, "src/main.ts"), "prow-worker": join(root, "src/config/prow/worker.ts") },
+  outdir: dist,
+  outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
   target: "node20",

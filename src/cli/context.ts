@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import type { FamilyReading, RepositoryFinding } from "../config/index.ts";
+import type { FamilyReading, ProwReading, RepositoryFinding } from "../config/index.ts";
 import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
 import type { Reproduction } from "../intake/index.ts";
+import type { Job } from "../jobs/index.ts";
 import type { TestSummary } from "../results/index.ts";
 import type { ApiClient, Fetch } from "./api-client.ts";
 import type { Output, Sink } from "./output.ts";
@@ -43,6 +44,12 @@ export interface LocalRunResult {
   readonly results: string;
 }
 
+/** The family file with the job files it names, checked. */
+export interface ConfigurationAnswer extends FamilyReading {
+  readonly loaded: readonly Job[];
+  readonly counts: ProwReading["counts"];
+}
+
 /** What commands need of the rest of the program and of the world; supplied by `main.ts`. */
 export interface CliDependencies {
   readonly stdout: Sink;
@@ -57,7 +64,8 @@ export interface CliDependencies {
   readonly serve: (request: ServeRequest, output: Output) => Promise<Result<void>>;
   /** The API of a home without a server. */
   readonly readHome: (config: string, home: string) => Promise<Result<{ fetch: Fetch; close(): Promise<void> }>>;
-  readonly readFamily: (file: string) => Promise<Result<FamilyReading>>;
+  /** Everything users wrote. `home`: where readings of unchanged job files are kept, where there is one. */
+  readonly readConfiguration: (file: string, home: string | undefined) => Promise<Result<ConfigurationAnswer>>;
   readonly capabilities: (cluster: string) => Promise<readonly Capability[]>;
   /** Clones a repository to look at it; nothing of it is run. */
   readonly inspect: (

@@ -1,13 +1,40 @@
 import { readFile } from "node:fs/promises";
-import { type FamilyReading, type KnownRules, readFamilyFile } from "../config/index.ts";
-import { err, fault, ok, type Result } from "../core/index.ts";
+import { dirname } from "node:path";
+import {
+  type Diagnostic,
+  type FamilyReading,
+  type KnownRules,
+  type ProwReading,
+  readFamilyFile,
+  readProw,
+} from "../config/index.ts";
+import { err, fault, hashOf, ok, type Result } from "../core/index.ts";
 import type { Family } from "../family/index.ts";
+import { generateJobs, type Job } from "../jobs/index.ts";
 import { rules } from "../policy/index.ts";
 
 export const knownRules: KnownRules = Object.fromEntries(rules.map((rule) => [rule.id, { fixed: !rule.overridable }]));
 
-/** Reads and checks a family file on disk. Faults: `not-found` where there is none. */
-export async function readFamilyAt(file: string): Promise<Result<FamilyReading>> {
+/** Everything users wrote, read and checked: the family file and the job files it names. */
+export interface Configuration extends FamilyReading {
+  /** Jobs of Prow files for components of the family. */
+  readonly loaded: readonly Job[];
+  readonly counts: ProwReading["counts"];
+  /** Bounds of queues, by name. */
+  readonly queues: Readonly<Record<string, number>>;
+}
+
+export interface ConfigurationSource {
+  /** The built program that reads job files in a thread; `undefined`: read in place. */
+  readonly worker: string | URL | undefined;
+  /** Where readings of unchanged job files are kept; `undefined`: nowhere. */
+  readonly cache: string | undefined;
+}
+
+const nothingLoaded = { presubmits: 0, postsubmits: 0, periodics: 0, inactive: 0 };
+
+/** Reads and checks a family file on disk with all it names. Faults: `not-found` where there is none. */
+export async function readConfiguration(file: string, source: ConfigurationSource): Promise<Result<Configuration>> {
   const text = await readFile(file, "utf8").catch((error: unknown) => error);
   if (typeof text !== "string")
     return err(
@@ -15,7 +42,44 @@ export async function readFamilyAt(file: string): Promise<Result<FamilyReading>>
         hint: "fairlead init URL… writes one; --config names another",
       }),
     );
-  return ok(readFamilyFile(file, text, knownRules));
+  const reading = readFamilyFile(file, text, knownRules);
+  const { family } = reading;
+  if (!family?.prow) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {} });
+  const prow = await readProw({
+    folder: dirname(file),
+    config: family.prow.config,
+    jobs: family.prow.jobs,
+    components: Object.fromEntries(family.components.map((each) => [`${each.org}/${each.repo}`, each.name])),
+    ...source,
+  });
+  const taken = takenNames(generateJobs(family, {}), prow.jobs);
+  const diagnostics: readonly Diagnostic[] = [...reading.diagnostics, ...prow.diagnostics, ...taken];
+  const failed = diagnostics.some((each) => each.severity === "error");
+  return ok({
+    family: failed ? undefined : { ...family, configHash: hashOf([family.configHash, prow.hash]) },
+    diagnostics,
+    loaded: prow.jobs,
+    counts: prow.counts,
+    queues: prow.queues,
+  });
+}
+
+/** A loaded job beside a generated one of its name or context could take over its gate. */
+function takenNames(generated: readonly Job[], loaded: readonly Job[]): readonly Diagnostic[] {
+  return loaded.flatMap((job): readonly Diagnostic[] => {
+    const other = generated.find(
+      (each) =>
+        each.component === job.component &&
+        (each.name === job.name || (each.type === job.type && each.context === job.context)),
+    );
+    if (!other) return [];
+    const colon = job.origin.lastIndexOf(":");
+    const place = { file: job.origin.slice(0, colon), line: Number(job.origin.slice(colon + 1)), column: 1 };
+    const message = `${job.name} takes the name or context of the generated job ${other.name} of ${other.component}`;
+    return [
+      { severity: "error", code: "taken-name", ...place, message, hint: "rename it, or set jobs.generate to false" },
+    ];
+  });
 }
 
 /** A family that may be served, or the first error with its place. */

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
-import { type Clock, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
+import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { createProcessExecutor } from "../execute/process/index.ts";
-import type { Family, Platform } from "../family/index.ts";
+import type { Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
 import { chooseCompression, createAssembler } from "../images/index.ts";
@@ -25,7 +25,7 @@ import {
   findComponent,
   mendChangeRefs,
 } from "../intake/index.ts";
-import { generateJobs, type Job } from "../jobs/index.ts";
+import type { Job } from "../jobs/index.ts";
 import { createJournal, dieAt, parseCrashPoint } from "../journal/index.ts";
 import {
   createBaseSource,
@@ -49,12 +49,13 @@ import { createViews } from "../server/views/index.ts";
 import { lockHome, tryOpenStore } from "../store/index.ts";
 import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
+import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly family: Family;
+  readonly configuration: ConfigurationInForce;
   readonly home: string;
   /** `sqlite:` below the home unless given. */
   readonly database: string | undefined;
@@ -113,7 +114,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     return opened;
   }
   const store = opened.value;
-  const family = () => options.family;
+  const { configuration } = options;
+  const family = () => configuration.family();
   const git = createGit({ root: home.git, clock });
   await git.sweep();
   const blobs = await openFsBlobStore({ root: home.blobs, ids, clock });
@@ -150,8 +152,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const here: Platform = { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" };
 
   const jobsOf = (component: string, defaultBranch: string): readonly Job[] =>
-    generateJobs(family(), { [component]: defaultBranch }).filter((job) => job.component === component);
-  const periodics = (): readonly Job[] => generateJobs(family(), {}).filter((job) => job.type === "periodic");
+    configuration.jobs({ [component]: defaultBranch }).filter((job) => job.component === component);
+  const periodics = (): readonly Job[] => configuration.jobs({}).filter((job) => job.type === "periodic");
   const sources = { store, git, family, jobsOf, periodics };
   const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
     readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
@@ -216,7 +218,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       workRoot: home.work,
       cacheRoot: home.caches,
     }),
-    capacities: () => ({}),
+    capacities: () => configuration.queues(),
     onFinished: (component) => void intake.settle(component).catch(options.onBug),
     onBug: options.onBug,
   });
@@ -286,8 +288,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   let ready = false;
   const jobs = async (): Promise<readonly Job[]> => {
     const branches = new Map((await allComponents(store)).map((row) => [row.name, row.default_branch]));
-    return generateJobs(
-      family(),
+    return configuration.jobs(
       Object.fromEntries([...branches].flatMap(([name, branch]) => (branch === null ? [] : [[name, branch]]))),
     );
   };
@@ -405,12 +406,22 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     });
   }
   async function reconcileAll(): Promise<void> {
+    await refreshConfiguration().catch(options.onBug);
     for (const component of family().components) {
       if (stopped) return;
       const row = await findComponent(store, component.name);
-      if (row?.state === "unreachable") await adoptComponent({ store, clock, git, progress: () => {} }, component);
+      if (row?.state !== "adopted") await adoptComponent({ store, clock, git, progress: () => {} }, component);
       await intake.reconcile(component.name).catch(options.onBug);
     }
+  }
+  /** A configuration with an error leaves the last good one in force; the log and the pages say so. */
+  async function refreshConfiguration(): Promise<void> {
+    const refreshed = await configuration.refresh();
+    if (refreshed === "changed")
+      options.tell(`the configuration changed: ${family().configHash.slice(0, 12)} is in force`);
+    const problem = configuration.problem();
+    if (refreshed === "refused" && problem)
+      options.tell(`the last good configuration stays in force: ${describeFault(problem)}`);
   }
   const settled = takeIn().catch(options.onBug);
 

@@ -49,8 +49,6 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
       `this version starts no clusters: jobs on Kubernetes are shown as not run here, and never count as green`,
       "set kubernetes.cluster to none to require unit tests only; every page then shows it",
     );
-  if (document.prow)
-    warning("prow-not-loaded", ["prow"], "Prow job files are not loaded by this version; generated jobs are");
   if (document.lanes) warning("no-lanes", ["lanes"], "lanes are not run by this version");
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
   return { family: failed ? undefined : familyOf(document), diagnostics };
@@ -137,6 +135,7 @@ function familyOf(document: FamilyDocument): Family {
       cluster: document.kubernetes.cluster,
     },
     generateJobs: document.jobs.generate,
+    prow: document.prow && { config: document.prow.config, jobs: document.prow.jobs },
     anonymous: document.access.anonymous,
     reachable: document.reachable,
     policy: { all: severitiesOf(all), byComponent },

@@ -3,6 +3,8 @@ export { type Diagnostic, didYouMean } from "./diagnostics.ts";
 export { type FamilyReading, type KnownRules, readFamilyFile } from "./family-file.ts";
 export { guessFamily, type RepositoryFinding } from "./family-guess.ts";
 export { familySchema } from "./family-schema.ts";
+export { findJobFiles } from "./prow/files.ts";
+export { type ProwReading, type ProwRequest, readProw } from "./prow/load.ts";
 export { readReleaseConfiguration } from "./release-configuration.ts";
 export { releaseSchema } from "./release-schema.ts";
 export { repositoryNames } from "./repository-url.ts";

@@ -63,6 +63,8 @@ export interface Family {
     readonly development: string;
     readonly cluster: ClusterKind;
   };
+  /** Prow's main configuration and its job files or folders, relative to the family file. */
+  readonly prow: { readonly config: string | undefined; readonly jobs: readonly string[] } | undefined;
   /** `false`: only jobs of Prow files. */
   readonly generateJobs: boolean;
   /** Beyond loopback reading needs a token unless this is `read`. */

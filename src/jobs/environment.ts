@@ -1,4 +1,4 @@
-import type { PullRef, RunFacts } from "./model.ts";
+import type { JobType, PullRef, RunFacts } from "./model.ts";
 import { extraRefsOf, goPathOf, pullRefsOf, refsDocument } from "./refs.ts";
 
 /** The variables that Prow injects (3.1), by name; they win over a job's own of the same name. */
@@ -29,6 +29,16 @@ export function injectedVariables(facts: RunFacts): Record<string, string> {
   const pull = refs.pulls?.[0];
   if (job.type === "presubmit" && pull) Object.assign(injected, pullVariables(pull));
   return injected;
+}
+
+const always = ["BUILD_ID", "BUILD_NUMBER", "CI", "JOB_NAME", "JOB_SPEC", "JOB_TYPE", "PROW_JOB_ID"];
+const ofRefs = ["PULL_BASE_REF", "PULL_BASE_SHA", "PULL_REFS", "REPO_NAME", "REPO_OWNER", "SRC_BASE", "SRC_HOST"];
+const ofPull = ["PULL_HEAD_REF", "PULL_NUMBER", "PULL_PULL_SHA", "PULL_TITLE"];
+
+/** Names that a job of the type may not set itself (Prow 1.12); `ARTIFACTS` and `GOPATH` it may, and is overruled. */
+export function injectedNames(type: JobType): readonly string[] {
+  if (type === "periodic") return always;
+  return type === "presubmit" ? [...always, ...ofRefs, ...ofPull] : [...always, ...ofRefs];
 }
 
 /** The job's own variables and the injected ones (Prow 3.1). */

@@ -10,7 +10,7 @@ export {
   requiredFor,
   type Subject,
 } from "./decisions.ts";
-export { injectedVariables, jobEnvironment } from "./environment.ts";
+export { injectedNames, injectedVariables, jobEnvironment } from "./environment.ts";
 export { generateJobs } from "./generated.ts";
 export { branchMatches, contextRequired, type FilesAnswer, filesMatch, needsExplicitTrigger } from "./matching.ts";
 export {

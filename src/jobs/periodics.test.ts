@@ -46,6 +46,8 @@ describe("cron", () => {
     ["a day of month or a weekday", "0 12 1 * 3", noon - minute, noon, true],
     ["names of months and days", "0 12 * FEB WED", noon - minute, noon, true],
     ["lists and ranges", "0 11-13,20 * * MON-FRI", noon - minute, noon, true],
+    ["a step from a number on", "0 2/5 * * *", noon - minute, noon, true],
+    ["a step from a number on, between", "0 1/5 * * *", noon - minute, noon, false],
     ["seconds first", "30 0 12 * * *", noon, noon + minute, true],
     ["@hourly", "@hourly", noon - minute, noon, true],
     ["@daily", "@daily", noon - minute, noon, false],

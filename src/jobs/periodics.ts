@@ -85,10 +85,23 @@ function parseCron(expression: string): Result<Cron> {
     return err(badCron(expression));
   }
   try {
-    return ok(new Cron(trimmed.replace(/\?/g, "*"), { timezone: "UTC", paused: true }));
+    const plain = descriptor ? trimmed : spelledOut(trimmed);
+    return ok(new Cron(plain, { timezone: "UTC", paused: true }));
   } catch (cause) {
     return err(badCron(expression, cause));
   }
+}
+
+/** `N/step` counts from N to the end of the field, and `?` is `*`, for Prow's scheduler. */
+function spelledOut(expression: string): string {
+  const fields = expression.split(/\s+/);
+  const ends = fields.length === 6 ? [59, 59, 23, 31, 12, 6] : [59, 23, 31, 12, 6];
+  return fields
+    .map((field, index) => {
+      const parts = field.split(",").map((part) => part.replace(/^(\d+)\/(\d+)$/, `$1-${ends[index] ?? 59}/$2`));
+      return parts.join(",").replaceAll("?", "*");
+    })
+    .join(" ");
 }
 
 function badCron(expression: string, cause?: unknown) {

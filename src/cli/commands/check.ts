@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { generateJobs } from "../../jobs/index.ts";
 import type { CommandContext } from "../context.ts";
@@ -8,20 +9,22 @@ export function addCheck(program: Command, context: CommandContext): void {
     .description("checks every configuration file; counts jobs by kind")
     .addHelpText("after", "\nExample: fairlead check --config fairlead.yaml");
   context.action(command, async () => {
-    const { config, json } = context.globals();
-    const read = await context.deps.readFamily(config);
+    const { config, json, home } = context.globals();
+    // Only a home that is there keeps readings: checking a file leaves nothing behind.
+    const kept = (await stat(home).catch(() => undefined)) ? home : undefined;
+    const read = await context.deps.readConfiguration(config, kept);
     if (!read.ok) return context.fail(read.error);
-    const { family, diagnostics } = read.value;
+    const { family, diagnostics, counts } = read.value;
     const jobs = family ? generateJobs(family, {}) : [];
     const count = (type: string) => jobs.filter((job) => job.type === type).length;
     const answer = {
       ok: family !== undefined,
       components: family?.components.length ?? 0,
       jobs: {
-        presubmits: count("presubmit"),
-        postsubmits: count("postsubmit"),
-        periodics: count("periodic"),
-        inactive: 0,
+        presubmits: counts.presubmits + count("presubmit"),
+        postsubmits: counts.postsubmits + count("postsubmit"),
+        periodics: counts.periodics + count("periodic"),
+        inactive: counts.inactive,
         generated: jobs.length,
       },
       diagnostics,
@@ -43,7 +46,7 @@ export function addCheck(program: Command, context: CommandContext): void {
         output.print("kubernetes.cluster is none: tests on Kubernetes are opted out; unit tests alone are required");
       output.print(
         family
-          ? `${output.paint("green", "ok")}: ${answer.components} components, ${answer.jobs.generated} generated jobs (${answer.jobs.presubmits} presubmits, ${answer.jobs.postsubmits} postsubmits)`
+          ? `${output.paint("green", "ok")}: ${answer.components} components; ${answer.jobs.presubmits} presubmits, ${answer.jobs.postsubmits} postsubmits, ${answer.jobs.periodics} periodics: ${answer.jobs.generated} generated, ${answer.jobs.inactive} of repositories that are no components`
           : `${output.paint("red", "not ok")}: mend the errors above; the last good configuration stays in force`,
       );
     }

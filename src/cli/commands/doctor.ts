@@ -7,7 +7,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .description("what this machine can do, what each lack switches off, the line that mends it")
     .addHelpText("after", "\nExample: fairlead doctor");
   context.action(command, async () => {
-    const read = await context.deps.readFamily(context.globals().config);
+    const read = await context.deps.readConfiguration(context.globals().config, undefined);
     const cluster = read.ok ? (read.value.family?.kubernetes.cluster ?? "none") : "none";
     const items = await context.deps.capabilities(cluster);
     const { output } = context;

@@ -92,9 +92,9 @@ interface OtherJobs {
 async function otherJobs(context: CommandContext, client: ApiClient, file: string): Promise<Result<OtherJobs>> {
   const served = await client.get<{ items: readonly Job[]; branches: OtherJobs["branches"] }>("/jobs");
   if (!served.ok) return served;
-  const read = await context.deps.readFamily(resolve(context.deps.cwd, file));
+  const read = await context.deps.readConfiguration(resolve(context.deps.cwd, file), undefined);
   if (!read.ok) return read;
-  const { family, diagnostics } = read.value;
+  const { family, diagnostics, loaded } = read.value;
   const first = diagnostics.find((diagnostic) => diagnostic.severity === "error");
   if (!family) {
     const place = first && { file: first.file, line: first.line, column: first.column };
@@ -106,7 +106,7 @@ async function otherJobs(context: CommandContext, client: ApiClient, file: strin
   const defaults = Object.fromEntries(
     Object.entries(branches).flatMap(([name, [first]]) => (first === undefined ? [] : [[name, first]])),
   );
-  return ok({ before, after: generateJobs(family, defaults), branches });
+  return ok({ before, after: [...generateJobs(family, defaults), ...loaded], branches });
 }
 
 function tellDifference(context: CommandContext, other: OtherJobs): number {

@@ -1,0 +1,76 @@
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { findJobFiles } from "../config/index.ts";
+import { type Fault, ok, type Result } from "../core/index.ts";
+import type { Family } from "../family/index.ts";
+import { generateJobs, type Job } from "../jobs/index.ts";
+import { type ConfigurationSource, familyOrFault, readConfiguration } from "./family-source.ts";
+
+/** The configuration in force: the last one that was good. */
+export interface ConfigurationInForce {
+  family(): Family;
+  /** Generated and loaded jobs; `defaultBranches` by component. */
+  jobs(defaultBranches: Readonly<Record<string, string>>): readonly Job[];
+  queues(): Readonly<Record<string, number>>;
+  /** Why the files as they are now are not in force. */
+  problem(): Fault | undefined;
+  /** Reads the files again where one changed. `changed`: another configuration is in force now. */
+  refresh(): Promise<"same" | "changed" | "refused">;
+}
+
+/** Reads the configuration; its first reading must be good. */
+export async function openConfiguration(
+  file: string,
+  source: ConfigurationSource,
+): Promise<Result<ConfigurationInForce>> {
+  let signature = await signatureOf(file, undefined);
+  const first = await readConfiguration(file, source);
+  if (!first.ok) return first;
+  const good = familyOrFault(first.value);
+  if (!good.ok) return good;
+  let family = good.value;
+  let { loaded, queues } = first.value;
+  let problem: Fault | undefined;
+  signature = await signatureOf(file, family);
+
+  async function refresh(): Promise<"same" | "changed" | "refused"> {
+    const now = await signatureOf(file, family);
+    if (now === signature) return "same";
+    signature = now;
+    const read = await readConfiguration(file, source);
+    const next = read.ok ? familyOrFault(read.value) : read;
+    if (!read.ok || !next.ok) {
+      problem = read.ok && !next.ok ? next.error : read.ok ? undefined : read.error;
+      return "refused";
+    }
+    problem = undefined;
+    const changed = next.value.configHash !== family.configHash;
+    family = next.value;
+    loaded = read.value.loaded;
+    queues = read.value.queues;
+    signature = await signatureOf(file, family);
+    return changed ? "changed" : "same";
+  }
+
+  return ok({
+    family: () => family,
+    jobs: (defaultBranches) => [...generateJobs(family, defaultBranches), ...loaded],
+    queues: () => queues,
+    problem: () => problem,
+    refresh,
+  });
+}
+
+/** Changes whenever a file that was read does: names, sizes and times, which are cheap to ask for. */
+async function signatureOf(file: string, family: Family | undefined): Promise<string> {
+  const folder = dirname(file);
+  const named = family?.prow?.config === undefined ? [] : [join(folder, family.prow.config)];
+  const found = family?.prow ? (await findJobFiles(folder, family.prow.jobs)).files.map((each) => each.path) : [];
+  const stamps = await Promise.all(
+    [file, ...named, ...found].map(async (path) => {
+      const facts = await stat(path, { bigint: true }).catch(() => undefined);
+      return `${path} ${facts?.size ?? "-"} ${facts?.mtimeNs ?? "-"} ${facts?.ino ?? "-"}`;
+    }),
+  );
+  return stamps.join("\n");
+}
