@@ -66,7 +66,9 @@ function memberMap(value: YamlMap, path: Path, complaints: Complaints): JsonObje
     const name = names.get(key.toLowerCase()) ?? key;
     if (!names.has(key.toLowerCase()))
       complaints.ignored([...path, key], `unknown-key:${key}`, "not a member of a pod that is known here");
-    if (inner !== null) made[name] = member(name, inner, [...path, key], complaints);
+    // Kubernetes writes no empty value of a variable.
+    if (inner !== null && !(name === "value" && inner === ""))
+      made[name] = member(name, inner, [...path, key], complaints);
   }
   return made;
 }
