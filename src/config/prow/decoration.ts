@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../../jobs/index.ts";
 import { type Complaints, jsonOf, type Path, type Struct, structOf } from "./struct.ts";
 import type { Yaml } from "./yaml11.ts";
 
-const members = [
+const members: ReadonlySet<string> = new Set([
   "timeout",
   "grace_period",
   "utility_images",
@@ -34,7 +34,7 @@ const members = [
   "run_as_user",
   "run_as_group",
   "fs_group",
-] as const;
+]);
 const durations = ["timeout", "grace_period", "pod_pending_timeout", "pod_running_timeout", "pod_unscheduled_timeout"];
 const nested = new Set(["gcs_configuration", "utility_images", "resources", "censoring_options", "scheduling_options"]);
 

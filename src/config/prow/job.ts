@@ -77,10 +77,16 @@ const onRefs = [
   "jenkins_spec",
 ];
 const members = {
-  presubmit: [...common, ...onRefs, "optional", "trigger", "rerun_command", "run_before_merge"],
-  postsubmit: [...common, ...onRefs],
-  periodic: [...common, "interval", "minimum_interval", "cron", "tags", "retry"],
-} as const;
+  presubmit: new Set([...common, ...onRefs, "optional", "trigger", "rerun_command", "run_before_merge"]),
+  postsubmit: new Set([...common, ...onRefs]),
+  periodic: new Set([...common, "interval", "minimum_interval", "cron", "tags", "retry"]),
+};
+
+const injected = {
+  presubmit: new Set(injectedNames("presubmit")),
+  postsubmit: new Set(injectedNames("postsubmit")),
+  periodic: new Set(injectedNames("periodic")),
+};
 
 /** Fields that are kept and shown but not acted on. */
 const notActedOn: Readonly<Record<string, string>> = {
@@ -217,11 +223,10 @@ function podFor(
   const { pod, conflicts } = withPresets(plain, presetsFor(labels, around.presets));
   for (const conflict of conflicts)
     read.wrong("spec", "preset-conflict", conflict, "presets cannot be overridden: rename one of the two");
-  const injected = new Set(injectedNames(entry.type));
   checkPod(
     pod,
     read.at("spec"),
-    { decorated: decoration !== undefined, injected, secretNames: secretsOf(decoration) },
+    { decorated: decoration !== undefined, injected: injected[entry.type], secretNames: secretsOf(decoration) },
     complaints,
   );
   return pod;

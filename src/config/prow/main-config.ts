@@ -53,7 +53,7 @@ function queuesOf(plank: Struct, complaints: Complaints): Readonly<Record<string
 /** Prow 1.4: a list of entries, or the older map of `*`, organisations and repositories, but not both. */
 function defaultsOf(plank: Struct, complaints: Complaints): readonly DecorationDefault[] {
   const entries = plank.items("default_decoration_config_entries").map(({ value, path }) => {
-    const entry = structOf(value, path, ["repo", "cluster", "config"], complaints);
+    const entry = structOf(value, path, new Set(["repo", "cluster", "config"]), complaints);
     const config = decorationOf(entry.raw("config"), entry.at("config"), complaints);
     return { repo: entry.text("repo") ?? "", cluster: entry.text("cluster") ?? "", config };
   });

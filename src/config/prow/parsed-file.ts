@@ -20,6 +20,9 @@ export interface Ignored {
   readonly first: { readonly file: string; readonly line: number; readonly column: number };
 }
 
+/** The same in one file; its place is looked up only when it is wanted. */
+export type IgnoredHere = Omit<Ignored, "first"> & { first(): Ignored["first"] };
+
 /** A file of jobs after its YAML was read: presets at once, jobs when the presets of all files are known. */
 export interface ParsedFile {
   readonly presets: readonly { readonly preset: Preset; readonly line: number; readonly column: number }[];
@@ -29,7 +32,7 @@ export interface ParsedFile {
   readonly top: Yaml;
   finish(around: JobSurroundings): FinishedFile;
   readonly complaints: Complaints;
-  told(): { readonly diagnostics: readonly Diagnostic[]; readonly ignored: readonly Ignored[] };
+  told(): { readonly diagnostics: readonly Diagnostic[]; readonly ignored: readonly IgnoredHere[] };
 }
 
 export interface FinishedFile {
@@ -39,12 +42,19 @@ export interface FinishedFile {
 const largestFile = 64 * 1024 * 1024;
 const mostDiagnostics = 200;
 const mostJobs = 200_000;
-const members = ["presets", "presubmits", "postsubmits", "periodics", "prow_ignored", "decorate_all_jobs"];
+const members: ReadonlySet<string> = new Set([
+  "presets",
+  "presubmits",
+  "postsubmits",
+  "periodics",
+  "prow_ignored",
+  "decorate_all_jobs",
+]);
 
 /** Reads a file of jobs, gunzipping it where it is compressed. `main`: the main configuration, whose other members are its reader's. */
 export function parseFile(file: ProwFile, main: boolean): ParsedFile {
   const diagnostics: Diagnostic[] = [];
-  const ignored = new Map<string, { why: string; count: number; first: Ignored["first"] }>();
+  const ignored = new Map<string, { why: string; count: number; path: Path }>();
   let left = 0;
   let text = "";
   let document: YamlDocument | undefined;
@@ -64,7 +74,7 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
     ignored: (path, what, why) => {
       const known = ignored.get(what);
       if (known) known.count += 1;
-      else ignored.set(what, { why, count: 1, first: placeAt(document?.placeOf(path) ?? 0) });
+      else ignored.set(what, { why, count: 1, path });
     },
   };
 
@@ -83,6 +93,7 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
     return { preset: presetOf(value, path, complaints), line, column };
   });
   const entries = entriesOf();
+  document?.forgetOffsets();
 
   function entriesOf(): readonly JobEntry[] {
     const found: JobEntry[] = [];
@@ -126,7 +137,12 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
                 message: `and ${left} more errors in this file`,
               },
             ],
-      ignored: [...ignored].map(([what, each]) => ({ what, ...each })),
+      ignored: [...ignored].map(([what, { why, count, path }]) => ({
+        what,
+        why,
+        count,
+        first: () => placeAt(document?.placeOf(path) ?? 0),
+      })),
     }),
   };
 }

@@ -2,7 +2,7 @@ import type { Job } from "../../jobs/index.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import type { JobSurroundings } from "./job.ts";
 import { type MainConfig, mainConfigOf } from "./main-config.ts";
-import { type Ignored, type ParsedFile, type ProwFile, parseFile } from "./parsed-file.ts";
+import { type Ignored, type IgnoredHere, type ParsedFile, type ProwFile, parseFile } from "./parsed-file.ts";
 import type { Preset } from "./presets.ts";
 import type { JobOutline } from "./together.ts";
 
@@ -75,9 +75,25 @@ export function createPart(): Part {
           origin: job.origin,
         })),
         diagnostics: told.flatMap((each) => each.diagnostics),
-        ignored: told.flatMap((each) => each.ignored),
+        ignored: joined(told.flatMap((each) => each.ignored)),
       };
     },
     close: () => {},
   };
+}
+
+/** Each thing once, placed where it stands first. */
+function joined(all: readonly IgnoredHere[]): readonly Ignored[] {
+  const counts = new Map<string, { readonly here: IgnoredHere; count: number }>();
+  for (const here of all) {
+    const known = counts.get(here.what);
+    if (known) known.count += here.count;
+    else counts.set(here.what, { here, count: here.count });
+  }
+  return [...counts.values()].map(({ here, count }) => ({
+    what: here.what,
+    why: here.why,
+    count,
+    first: here.first(),
+  }));
 }

@@ -12,7 +12,7 @@ export interface Preset {
   readonly tolerations: readonly JsonObject[];
 }
 
-const members = ["labels", "env", "volumes", "volumeMounts", "tolerations"];
+const members: ReadonlySet<string> = new Set(["labels", "env", "volumes", "volumeMounts", "tolerations"]);
 
 export function presetOf(value: Yaml, path: readonly (string | number)[], complaints: Complaints): Preset {
   const read = structOf(value, path, members, complaints);

@@ -3,7 +3,7 @@ import { isCloneUri } from "./clone-uri.ts";
 import { type Complaints, type Path, structOf } from "./struct.ts";
 import type { Yaml } from "./yaml11.ts";
 
-const members = [
+const members: ReadonlySet<string> = new Set([
   "org",
   "repo",
   "repo_link",
@@ -20,7 +20,7 @@ const members = [
   "auxiliary",
   "blobless_fetch",
   "sparse_checkout_files",
-];
+]);
 
 /** One of `extra_refs` (Prow 1.3). */
 export function refsOf(value: Yaml, path: Path, complaints: Complaints): Refs {

@@ -38,7 +38,7 @@ const empty: YamlMap = {};
 export function structOf(
   value: Yaml | undefined,
   path: Path,
-  names: readonly string[] | undefined,
+  names: ReadonlySet<string> | undefined,
   complaints: Complaints,
 ): Struct {
   const map = isMap(value) ? value : empty;
@@ -46,10 +46,7 @@ export function structOf(
     complaints.error(path, "wrong-type", `${nameOf(path)} wants a mapping, not ${kindOf(value)}`);
   const found = new Map<string, string>();
   for (const key of Object.keys(map)) {
-    const name =
-      names === undefined || names.includes(key)
-        ? key
-        : names.find((known) => known.toLowerCase() === key.toLowerCase());
+    const name = names === undefined || names.has(key) ? key : inAnyCase(names, key);
     if (name === undefined)
       complaints.ignored([...path, key], `unknown-key:${key}`, "Prow does not know this key either");
     else if (!found.has(name) || key === name) found.set(name, key);
@@ -142,6 +139,11 @@ export function structOf(
       return inner.map((item, index) => ({ value: item, path: [...at(name), index] }));
     },
   };
+}
+
+function inAnyCase(names: ReadonlySet<string>, key: string): string | undefined {
+  const lower = key.toLowerCase();
+  return [...names].find((known) => known.toLowerCase() === lower);
 }
 
 export function isMap(value: Yaml | undefined): value is YamlMap {

@@ -14,8 +14,10 @@ export interface YamlProblem {
 
 export interface YamlDocument {
   readonly value: Yaml;
-  /** Where a mapping or sequence begins. */
+  /** Where a mapping or sequence begins; 0 once forgotten. */
   offsetOf(node: object): number;
+  /** Lets go of a number for each node. */
+  forgetOffsets(): void;
   /** Where the value at a path below a node begins, or its nearest ancestor. */
   placeOf(path: readonly (string | number)[]): number;
 }
@@ -42,7 +44,9 @@ export function readYaml11(text: string): YamlDocument | YamlProblem {
     return {
       value,
       offsetOf: (node) => offsets.get(node) ?? 0,
-      placeOf: (path) => placeOf(text, events, path),
+      forgetOffsets: () => offsets.clear(),
+      // Few places are ever asked for, and a million events kept alive would cost more than reading them again.
+      placeOf: (path) => placeOf(text, parseEvents(text, { maxDepth: deepest }), path),
     };
   } catch (error) {
     if (error instanceof Unreadable) return { message: error.message, offset: error.offset };
