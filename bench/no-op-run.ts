@@ -66,7 +66,6 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
     clock: systemClock,
     family: () => family,
     git: gitRoom,
-    lentObjects: (each) => [join(each.directory, "objects")],
     executor,
     results: createFsResultStore({ root: join(root, "results"), ids: systemIds }),
     assembler: { assemble: () => Promise.reject(new Error("no image is built here")) },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { LocalRunRequest, LocalRunResult } from "../cli/index.ts";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result, systemClock, systemIds } from "../core/index.ts";
-import { createProcessExecutor } from "../execute/process/index.ts";
+import { createProcessExecutor, isPublicAddress } from "../execute/process/index.ts";
 import { copyRefs, createGit } from "../git/index.ts";
 import { chooseCompression, createAssembler } from "../images/index.ts";
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
@@ -22,7 +22,12 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
   const ids = systemIds;
   const cache = join(request.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "fairlead");
   const scratch = await mkdtemp(join(tmpdir(), "fairlead-run-"));
-  const git = createGit({ root: join(cache, "mirrors", hashOf(request.gitUrl).slice(0, 16)), clock });
+  const git = createGit({
+    root: join(cache, "mirrors", hashOf(request.gitUrl).slice(0, 16)),
+    clock,
+    mayRead: (address) => isPublicAddress(address),
+    reachable: () => family.reachable,
+  });
   const executor = await createProcessExecutor({
     folder: join(scratch, "cage"),
     clock,
@@ -57,7 +62,6 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
       clock,
       family: () => family,
       git,
-      lentObjects: (each) => [join(each.directory, "objects")],
       executor,
       results: telling(results, request.print),
       assembler: createAssembler({

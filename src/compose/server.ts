@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
-import { createProcessExecutor } from "../execute/process/index.ts";
+import { createProcessExecutor, isPublicAddress } from "../execute/process/index.ts";
 import type { Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
@@ -116,7 +116,12 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const store = opened.value;
   const { configuration } = options;
   const family = () => configuration.family();
-  const git = createGit({ root: home.git, clock });
+  const git = createGit({
+    root: home.git,
+    clock,
+    mayRead: (address) => isPublicAddress(address),
+    reachable: () => family().reachable,
+  });
   await git.sweep();
   const blobs = await openFsBlobStore({ root: home.blobs, ids, clock });
   const results = createFsResultStore({ root: home.results, ids });
@@ -200,7 +205,6 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       clock,
       family,
       git,
-      lentObjects: (repository) => [join(repository.directory, "objects")],
       executor,
       results,
       assembler: createAssembler({

@@ -97,6 +97,8 @@ async function ours(baseRef: string, baseSha: string, pulls: readonly string[]) 
     pulls: pulls.map((sha, index) => ({ number: index + 1, author: "a", sha })),
     refs,
     limits: { files: 10_000, bytes: 1e9 },
+    submodulesOf: undefined,
+    moduleRepository: () => Promise.reject(new Error("no submodules here")),
   });
   close();
   return { result, directory };

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { err, type Fault, fault, ok, type Result } from "../core/index.ts";
+import { pointHead, prepareGitDir } from "./git-dir.ts";
 import { mergeTrees, tentativeCommit } from "./merging.ts";
 import type { CheckedOut, CheckoutFault, CheckoutRequest, CloneCommand, CloneRecord } from "./model.ts";
 import { type GitAnswer, type GitCall, gitFault, runGit } from "./run-git.ts";
+import { prepareSubmodule, submodulesOf } from "./submodules.ts";
 import { measureTree, type TreeSize } from "./tree-size.ts";
 
 /** Trees measured before, by commit: a base is measured once, not for each of its runs. */
@@ -29,7 +30,17 @@ export async function checkout(request: CheckoutRequest): Promise<Result<Checked
   const base = await sizeOf(request, request.baseSha);
   if (!base.ok) return failed(base.error);
   const gitDir = join(request.directory, ".git");
-  await prepareFolder(request, gitDir);
+  await prepareGitDir(gitDir, request.repository, { branch: request.baseRef });
+  const sparse = request.refs.sparse_checkout_files ?? [];
+  if (sparse.length > 0) {
+    const set = await recorded(
+      ["sparse-checkout", "set", "--stdin"],
+      callIn(request, gitDir),
+      commands,
+      sparse.join("\n"),
+    );
+    if (!set.ok) return failed(set.error);
+  }
   const merged = await mergePulls(request, gitDir, base.value.attributes, commands);
   if (!merged.ok) return failed(merged.error);
   const { commit, checkedOutBase } = merged.value;
@@ -40,11 +51,23 @@ export async function checkout(request: CheckoutRequest): Promise<Result<Checked
     : ["read-tree", "-u", "--reset", commit];
   const read = await recorded(args, callIn(request, gitDir), commands);
   if (!read.ok) return failed(read.error);
-  if (final.value.submodules)
-    commands.push(note("git submodule update --init --recursive", "skipped: submodules are not fetched yet"));
+  const lent = [join(request.repository.directory, "objects")];
+  if (final.value.submodules && request.submodulesOf !== undefined && request.refs.skip_submodules !== true) {
+    const modules = await checkoutSubmodules(request, {
+      gitDir,
+      objects: request.repository.directory,
+      directory: request.directory,
+      commit,
+      url: request.submodulesOf,
+      depth: 0,
+    });
+    commands.push(...(modules.ok ? modules.value.commands : []));
+    if (!modules.ok) return failed(modules.error);
+    lent.push(...modules.value.lent);
+  }
   await pointHead(gitDir, request.baseRef, commit);
   const tree = await request.repository.treeOf(commit);
-  return ok({ finalSha: commit, tree, record: recordOf(request, commands, commit) });
+  return ok({ finalSha: commit, tree, record: recordOf(request, commands, commit), lent });
 }
 
 async function sizeOf(request: CheckoutRequest, commit: string): Promise<Result<TreeSize>> {
@@ -55,39 +78,6 @@ async function sizeOf(request: CheckoutRequest, commit: string): Promise<Result<
   if (measured.size >= keptMeasures) measured.clear();
   measured.set(commit, size.value);
   return size;
-}
-
-/** A repository made by hand: what `git init` and two fetches would leave, without starting them. */
-async function prepareFolder(request: CheckoutRequest, gitDir: string): Promise<void> {
-  await mkdir(join(gitDir, "objects", "info"), { recursive: true });
-  await mkdir(join(gitDir, "objects", "pack"));
-  await mkdir(join(gitDir, "refs", "tags"), { recursive: true });
-  await mkdir(join(gitDir, "refs", "heads"));
-  await mkdir(join(gitDir, "info"));
-  const config =
-    "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n[user]\n\tname = ci-robot\n\temail = ci-robot@k8s.io\n";
-  const refs = await request.repository.refs();
-  const tags = refs
-    .filter((ref) => ref.name.startsWith("refs/tags/"))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(
-      (ref) =>
-        `${ref.object} ${ref.name}\n${ref.commit === undefined || ref.commit === ref.object ? "" : `^${ref.commit}\n`}`,
-    );
-  await Promise.all([
-    writeFile(join(gitDir, "config"), config),
-    writeFile(join(gitDir, "HEAD"), `ref: refs/heads/${request.baseRef}\n`),
-    writeFile(join(gitDir, "objects", "info", "alternates"), `${join(request.repository.directory, "objects")}\n`),
-    writeFile(join(gitDir, "packed-refs"), `# pack-refs with: peeled sorted \n${tags.join("")}`),
-    writeFile(join(gitDir, "description"), ""),
-    writeFile(join(gitDir, "info", "exclude"), ""),
-  ]);
-}
-
-async function pointHead(gitDir: string, branch: string, commit: string): Promise<void> {
-  const file = join(gitDir, "refs", "heads", ...branch.split("/"));
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${commit}\n`);
 }
 
 async function mergePulls(
@@ -135,6 +125,77 @@ async function mergePulls(
   return ok({ commit, checkedOutBase: attributes });
 }
 
+interface ModulePlace {
+  readonly gitDir: string;
+  /** Bare repository that holds the commit. */
+  readonly objects: string;
+  readonly directory: string;
+  readonly commit: string;
+  readonly url: string;
+  readonly depth: number;
+}
+
+const deepestSubmodules = 5;
+
+/** Prow 4.1, step 15: `submodule update --init --recursive`, from mirrors, its objects lent like all others. */
+async function checkoutSubmodules(
+  request: CheckoutRequest,
+  place: ModulePlace,
+): Promise<Result<{ readonly commands: readonly CloneCommand[]; readonly lent: readonly string[] }>> {
+  const found = await submodulesOf(place.objects, place.commit, place.url);
+  if (!found.ok) return found;
+  if (found.value.length > 0 && place.depth >= deepestSubmodules)
+    return err(fault("limit", `submodules are nested deeper than ${deepestSubmodules}`));
+  const commands: CloneCommand[] = [];
+  const lent: string[] = [];
+  for (const submodule of found.value) {
+    const started = process.hrtime.bigint();
+    const repository = await request.moduleRepository(submodule.url, submodule.commit);
+    if (!repository.ok) return repository;
+    const { directory: objects } = repository.value;
+    if ((await repository.value.commitOf(submodule.commit)) === undefined)
+      return err(
+        fault(
+          "not-found",
+          `the submodule at ${submodule.path} wants ${submodule.commit}, which ${submodule.url} does not have`,
+        ),
+      );
+    const size = await measureTree(objects, submodule.commit, request.limits);
+    if (!size.ok) return size;
+    const prepared = await prepareSubmodule(place.gitDir, place.directory, submodule);
+    await prepareGitDir(prepared.gitDir, repository.value, {
+      detached: submodule.commit,
+      workTree: prepared.directory,
+    });
+    const read = await runGit(["read-tree", "-u", "--reset", submodule.commit], {
+      gitDir: prepared.gitDir,
+      cwd: prepared.directory,
+      env: { GIT_WORK_TREE: prepared.directory },
+    });
+    if (!read.ok) return read;
+    if (read.value.code !== 0) return err(gitFault(["read-tree"], read.value));
+    lent.push(join(objects, "objects"));
+    commands.push({
+      command: `git submodule update --init --recursive -- ${submodule.path}`,
+      output: `${submodule.url} at ${submodule.commit}`,
+      error: "",
+      duration: since(started),
+    });
+    const inner = await checkoutSubmodules(request, {
+      gitDir: prepared.gitDir,
+      objects,
+      directory: prepared.directory,
+      commit: submodule.commit,
+      url: submodule.url,
+      depth: place.depth + 1,
+    });
+    if (!inner.ok) return inner;
+    commands.push(...inner.value.commands);
+    lent.push(...inner.value.lent);
+  }
+  return ok({ commands, lent });
+}
+
 /** New objects go to the mirror; the work tree and the index are the checkout's. */
 function callIn(request: CheckoutRequest, gitDir: string): GitCall {
   return {
@@ -144,9 +205,14 @@ function callIn(request: CheckoutRequest, gitDir: string): GitCall {
   };
 }
 
-async function recorded(args: readonly string[], call: GitCall, commands: CloneCommand[]): Promise<Result<GitAnswer>> {
+async function recorded(
+  args: readonly string[],
+  call: GitCall,
+  commands: CloneCommand[],
+  input?: string,
+): Promise<Result<GitAnswer>> {
   const started = process.hrtime.bigint();
-  const answer = await runGit(args, call);
+  const answer = await runGit(args, { ...call, input });
   if (!answer.ok) return answer;
   const { code, stdout, stderr } = answer.value;
   const output = `${stdout.toString("utf8")}${stderr}`.slice(0, 10_000);

@@ -1,7 +1,9 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, err, fault, must, ok, type Result } from "../core/index.ts";
+import { type Clock, err, fault, must, ok, type Result, sha256Hex } from "../core/index.ts";
 import { checkout } from "./checkout.ts";
+import { checkoutJob } from "./job-checkout.ts";
+import { createMirrors } from "./mirrors.ts";
 import type { Git, Repository } from "./model.ts";
 import { type HostedRepository, openRepository } from "./repository.ts";
 import { gitText, runGit } from "./run-git.ts";
@@ -10,6 +12,10 @@ export interface GitOptions {
   /** Folder of the repositories: `<home>/git`. */
   readonly root: string;
   readonly clock: Clock;
+  /** May a repository that a job names stand at this address? Default: none may. */
+  readonly mayRead?: (address: string) => boolean;
+  /** `host:port` that may be read whatever its address. */
+  readonly reachable?: () => readonly string[];
 }
 
 /** Errors of old, honest histories that may be taken in; what protects work trees and `.git` stays an error. */
@@ -70,8 +76,28 @@ export function createGit(options: GitOptions): Git & { close(): void } {
     return repository;
   }
 
+  /** A mirror is named by its address; nothing of the address becomes a path. */
+  function openMirror(url: string): Promise<HostedRepository> {
+    const name = `mirrors/${sha256Hex(url).slice(0, 32)}`;
+    let repository = opened.get(name);
+    if (!repository) {
+      repository = create(name);
+      opened.set(name, repository);
+    }
+    return repository;
+  }
+
+  const mirrors = createMirrors({
+    clock: options.clock,
+    open: openMirror,
+    mayRead: options.mayRead ?? (() => false),
+    reachable: options.reachable ?? (() => []),
+  });
+
   async function sweep(): Promise<void> {
-    for (const name of await readdir(options.root).catch(() => [])) {
+    const names = await readdir(options.root).catch(() => []);
+    const mirrored = (await readdir(join(options.root, "mirrors")).catch(() => [])).map((name) => `mirrors/${name}`);
+    for (const name of [...names, ...mirrored]) {
       const directory = join(options.root, name);
       const left = [
         ...(await locksIn(directory)),
@@ -86,6 +112,7 @@ export function createGit(options: GitOptions): Git & { close(): void } {
     open,
     adopt: (repository, url, progress) => adopt(repository, url, progress, (component) => open(component)),
     checkout,
+    checkoutJob: (request) => checkoutJob({ open, mirrors }, request),
     sweep,
     close: () => {
       for (const repository of opened.values()) void repository.then((each) => each.close());

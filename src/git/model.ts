@@ -103,12 +103,47 @@ export interface CheckoutRequest {
   readonly refs: Refs;
   /** Bounds counted before anything is written (a few kB of git can hold a billion files). */
   readonly limits: { readonly files: number; readonly bytes: number };
+  /** Where the repository is read from, for submodules with relative addresses; `undefined`: submodules are left out. */
+  readonly submodulesOf: string | undefined;
+  /** Finds the repository of a submodule, with its commit in it. */
+  readonly moduleRepository: (url: string, commit: string) => Promise<Result<Repository>>;
 }
+
+/** Everything one run works in: its primary repository, if it has one, and its extra refs. */
+export interface JobCheckoutRequest {
+  /** GOPATH on the host; every repository goes below its `src`. */
+  readonly root: string;
+  /** The primary refs first. */
+  readonly refs: readonly Refs[];
+  /** The component whose repository the refs name; `undefined`: it is read from its address. */
+  readonly componentOf: (refs: Refs) => { readonly name: string; readonly url: string } | undefined;
+  readonly limits: { readonly files: number; readonly bytes: number };
+}
+
+export interface JobCheckout {
+  /** In the order of the refs. */
+  readonly trees: readonly (CheckedOut & {
+    readonly refs: Refs;
+    readonly repository: Repository;
+    readonly directory: string;
+  })[];
+  /** Object folders that the trees borrow from: to be mounted at the same path, read-only. */
+  readonly lent: readonly string[];
+  /** As `clone-records.json` has them: the setup, then one for each of the refs. */
+  readonly records: readonly CloneRecord[];
+}
+
+export type JobCheckoutFault = Fault & {
+  readonly records: readonly CloneRecord[];
+  readonly conflicts?: readonly string[] | undefined;
+};
 
 export interface CheckedOut {
   readonly finalSha: ObjectId;
   readonly tree: ObjectId;
   readonly record: CloneRecord;
+  /** Object folders that the tree borrows from, those of submodules included. */
+  readonly lent: readonly string[];
 }
 
 export type CheckoutFault = Fault & {
@@ -130,6 +165,8 @@ export interface Git {
   ): Promise<Result<{ branches: number; tags: number; commits: number; defaultBranch: string | undefined }>>;
   /** The checkout contract (Prow 4.1): bit-identical merge commits, local branch named for the base, no remote, all tags. */
   checkout(request: CheckoutRequest): Promise<Result<CheckedOut, CheckoutFault>>;
+  /** All repositories of a run, at once. Two on one path, or a path that leads out of `src`, are `bad-input`. */
+  checkoutJob(request: JobCheckoutRequest): Promise<Result<JobCheckout, JobCheckoutFault>>;
   /** Removes what a dead process left: `*.lock`, `tmp_*`, `incoming-*`. Called once at start. */
   sweep(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { lstat, mkdir, open, readdir, readFile, rename, writeFile } from "node:f
 import { basename, dirname, join } from "node:path";
 import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import type { Refs } from "../jobs/index.ts";
+import { cloneLog, cloneRecordsJson } from "./clone-records.ts";
 import { collectArtifacts } from "./collect.ts";
 import { createJunitReader } from "./junit.ts";
 import { pointersOf, runFolderOf } from "./layout.ts";
@@ -12,7 +13,14 @@ import type { Artifact, LogPiece, ResultKey, ResultStore } from "./model.ts";
 const mostJunitFiles = 100;
 const largestJunitFile = 16 * 1024 ** 2;
 const largestMetadata = 1024 ** 2;
-const ours = new Set(["started.json", "finished.json", "build-log.txt", "clone-records.json"]);
+const ours = new Set([
+  "started.json",
+  "finished.json",
+  "build-log.txt",
+  "clone-records.json",
+  "clone-log.txt",
+  "prowjob.json",
+]);
 
 /** Results as files below `root`. */
 export function createFsResultStore(options: { readonly root: string; readonly ids: Ids }): ResultStore {
@@ -112,6 +120,11 @@ export function createFsResultStore(options: { readonly root: string; readonly i
         await file.close();
       }
     },
+    writeClone: (key, records) =>
+      attempt(async () => {
+        await replace(join(folderOf(key), "clone-records.json"), cloneRecordsJson(records));
+        await replace(join(folderOf(key), "clone-log.txt"), cloneLog(records));
+      }),
     write: (key, name, content) => attempt(() => replace(join(folderOf(key), basename(name)), content)),
     collect: (key, from, bounds) =>
       attempt(async () => await collectArtifacts(from, join(folderOf(key), "artifacts"), bounds)),

@@ -1,5 +1,6 @@
 import type { Result } from "../core/index.ts";
 import type { JobType, Refs } from "../jobs/index.ts";
+import type { CloneRecordDocument } from "./clone-records.ts";
 
 /** Names the folder of one attempt in the Prow layout (section 4.6). */
 export interface ResultKey {
@@ -62,7 +63,9 @@ export interface ResultStore {
   ): Promise<Result<void>>;
   openLog(key: ResultKey, bound: number): Promise<Result<LogWriter>>;
   readLog(key: ResultKey, offset: number, limit: number): Promise<LogPiece | undefined>;
-  /** A file of ours beside the job's: `clone-records.json`. */
+  /** What the checkout did: `clone-records.json` and, for people, `clone-log.txt`. */
+  writeClone(key: ResultKey, records: readonly CloneRecordDocument[]): Promise<Result<void>>;
+  /** A file of ours beside the job's. */
   write(key: ResultKey, name: string, content: string): Promise<Result<void>>;
   /**
    * Copies what the job left below `from` to `artifacts/`: regular files only, no link followed out, bounded in number

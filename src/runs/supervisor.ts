@@ -3,9 +3,18 @@ import { join } from "node:path";
 import type { Clock, Fault, Result } from "../core/index.ts";
 import type { Executor, Mount, Outcome } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
-import type { Git, Repository } from "../git/index.ts";
+import type { Git, JobCheckout } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
-import { type Container, containersOf, expandArguments, goPathOf, jobEnvironment } from "../jobs/index.ts";
+import {
+  type Container,
+  containersOf,
+  expandArguments,
+  extraRefsOf,
+  type Job,
+  jobEnvironment,
+  type Refs,
+  workingDirectory,
+} from "../jobs/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
@@ -22,8 +31,6 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly family: () => Family;
   readonly git: Git;
-  /** Host folders with the objects that a checkout borrows: mounted read-only at the same path. */
-  readonly lentObjects: (repository: Repository) => readonly string[];
   readonly executor: Executor;
   readonly results: ResultStore;
   readonly assembler: Assembler;
@@ -100,37 +107,37 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     const missing = await missingNeed(run.job.needs);
     if (missing) return missing;
-    const repository = await options.git.open(run.component);
     const folder = folderOf(scene.attempt.buildId);
-    const treeFolder = join(folder, "go", "src", goPathOf(run.refs));
-    await mkdir(join(treeFolder, ".."), { recursive: true });
+    await mkdir(join(folder, "go", "src"), { recursive: true });
     await mkdir(join(folder, "artifacts"), { recursive: true });
-    const checkedOut = await options.git.checkout({
-      repository,
-      directory: treeFolder,
-      baseRef: run.refs.base_ref,
-      baseSha: run.refs.base_sha,
-      pulls: run.refs.pulls ?? [],
-      refs: run.refs,
+    const refs = isCloned(run.job) ? refsOfRun(run) : [];
+    const checkedOut = await options.git.checkoutJob({
+      root: join(folder, "go"),
+      refs,
+      componentOf: (each) => componentFor(options.family(), each),
       limits: treeLimits,
     });
-    const record = checkedOut.ok ? checkedOut.value.record : checkedOut.error.record;
-    const kept = await options.results.write(scene.key, "clone-records.json", JSON.stringify([record]));
+    const records = checkedOut.ok ? checkedOut.value.records : checkedOut.error.records;
+    const kept = await options.results.writeClone(scene.key, records);
     if (!kept.ok) return { state: "error", description: kept.error.message };
     if (!checkedOut.ok) return checkoutStop(checkedOut.error, log);
-    progress.testedCommit = checkedOut.value.finalSha;
-    progress.testedTree = checkedOut.value.tree;
-    log.line(`fairlead: checked out ${describeRefs(run)} as ${checkedOut.value.finalSha}`);
+    const { trees, lent } = checkedOut.value;
+    const main = trees.find((tree) => tree.refs.auxiliary !== true) ?? trees[0];
+    progress.testedCommit = main?.finalSha;
+    progress.testedTree = main?.tree;
+    for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
     if (scene.signal.aborted) return aborted(scene.signal);
-    return await carryOutBody(scene, { component, repository, folder, treeFolder, commit: checkedOut.value.finalSha });
+    const cwd = workingDirectory(insideGopath, refs) ?? insideGopath;
+    return await carryOutBody(scene, { component, main, folder, cwd, lent });
   }
 
   interface Place {
     readonly component: Component;
-    readonly repository: Repository;
+    /** The repository that is tested; `undefined` for a job that clones nothing. */
+    readonly main: JobCheckout["trees"][number] | undefined;
     readonly folder: string;
-    readonly treeFolder: string;
-    readonly commit: string;
+    readonly cwd: string;
+    readonly lent: readonly string[];
   }
 
   async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
@@ -140,11 +147,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (!container) return { state: "error", description: "the job's pod has no container" };
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
+    const { main } = place;
+    if (!main) return { state: "error", description: "there is nothing to test: no repository was checked out" };
     // From git objects of the commit that was checked out, so that what a job wrote into its tree decides nothing.
     const configuration = await options.readReleaseConfiguration(
       {
-        read: (path) => place.repository.readFile(place.commit, path),
-        list: (prefix) => place.repository.listFiles(place.commit, prefix),
+        read: (path) => main.repository.readFile(main.finalSha, path),
+        list: (prefix) => main.repository.listFiles(main.finalSha, prefix),
       },
       place.component,
     );
@@ -164,7 +173,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const name of run.job.body.steps) {
       if (scene.signal.aborted) return aborted(scene.signal);
       if (name === "images") {
-        const stop = await imageStep(scene, place, configuration.value);
+        const stop = await imageStep(scene, place.component, main, configuration.value);
         if (stop) return stop;
         continue;
       }
@@ -199,7 +208,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const mounts: Mount[] = [
       { host: join(place.folder, "go"), inside: insideGopath, writable: true },
       { host: join(place.folder, "artifacts"), inside: insideArtifacts, writable: true },
-      ...options.lentObjects(place.repository).map((path) => ({ host: path, inside: path, writable: false })),
+      ...place.lent.map((path) => ({ host: path, inside: path, writable: false })),
       ...(caches ? [{ host: caches, inside: "/cache", writable: true }] : []),
     ];
     const facts = {
@@ -220,7 +229,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       buildId: scene.attempt.buildId,
       tier: run.tier,
       argv: container ? expandArguments(argv, env) : argv,
-      cwd: `${insideGopath}/src/${goPathOf(run.refs)}`,
+      cwd: place.cwd,
       env,
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
@@ -249,16 +258,21 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return stopOf(name, outcome, scene.signal);
   }
 
-  async function imageStep(scene: Scene, place: Place, configuration: ReleaseConfiguration): Promise<Stop | undefined> {
+  async function imageStep(
+    scene: Scene,
+    component: Component,
+    main: JobCheckout["trees"][number],
+    configuration: ReleaseConfiguration,
+  ): Promise<Stop | undefined> {
     if (configuration.images.length === 0) return undefined;
     const built = await buildImages({
       run: scene.run,
-      component: place.component,
+      component,
       ownerOf: (image) => options.family().components.find((each) => each.images?.includes(image))?.name,
       configuration,
-      context: place.treeFolder,
-      commit: scene.run.change === undefined ? scene.run.head : place.commit,
-      epoch: (await place.repository.describeCommit(scene.run.head)).committedAt,
+      context: main.directory,
+      commit: scene.run.change === undefined ? scene.run.head : main.finalSha,
+      epoch: (await main.repository.describeCommit(scene.run.head)).committedAt,
       assembler: options.assembler,
       log: scene.log,
     });
@@ -367,12 +381,26 @@ function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
   return { state: "failure", description: `${name} ${outcome.description}` };
 }
 
-function describeRefs(run: Run): string {
-  const pulls = run.refs.pulls ?? [];
-  const base = `${run.refs.base_ref} at ${run.refs.base_sha.slice(0, 7)}`;
-  return pulls.length === 0
-    ? base
-    : `${base} merged with ${pulls.map((pull) => `#${pull.number} at ${pull.sha.slice(0, 7)}`).join(", ")}`;
+/** Prow 1.2, 1.4: undecorated jobs get no checkout, nor do those that say so. */
+function isCloned(job: Job): boolean {
+  return job.decoration !== undefined && job.decoration.skip_cloning !== true;
+}
+
+/** Primary refs first; periodics have extra refs alone (Prow 3.4). */
+function refsOfRun(run: Run): readonly Refs[] {
+  const extra = extraRefsOf(run.job);
+  return run.type === "periodic" ? extra : [run.refs, ...extra];
+}
+
+function componentFor(family: Family, refs: Refs): { readonly name: string; readonly url: string } | undefined {
+  const found = family.components.find((each) => each.org === refs.org && each.repo === refs.repo);
+  return found && { name: found.name, url: found.repository };
+}
+
+function describeRefs(refs: Refs): string {
+  const base = `${refs.base_ref} at ${refs.base_sha.slice(0, 7)}`;
+  const pulls = (refs.pulls ?? []).map((pull) => `#${pull.number} at ${pull.sha.slice(0, 7)}`);
+  return pulls.length === 0 ? base : `${base} merged with ${pulls.join(", ")}`;
 }
 
 function baseEnvironment(cached: boolean): Record<string, string> {
