@@ -10,7 +10,7 @@ import {
 } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result } from "../core/index.ts";
 import type { Family } from "../family/index.ts";
-import { generateJobs, type Job } from "../jobs/index.ts";
+import { generateJobs, type Job, missingTests } from "../jobs/index.ts";
 import { rules } from "../policy/index.ts";
 
 export const knownRules: KnownRules = Object.fromEntries(rules.map((rule) => [rule.id, { fixed: !rule.overridable }]));
@@ -44,7 +44,19 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     );
   const reading = readFamilyFile(file, text, knownRules);
   const { family } = reading;
-  if (!family?.prow) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {} });
+  if (!family) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {} });
+  const generated = generateJobs(family, {});
+  if (!family.prow) {
+    const untested = untestedComponents(file, reading, family, generated);
+    const whole = { ...reading, diagnostics: [...reading.diagnostics, ...untested] };
+    return ok({
+      ...whole,
+      family: untested.length > 0 ? undefined : family,
+      loaded: [],
+      counts: nothingLoaded,
+      queues: {},
+    });
+  }
   const prow = await readProw({
     folder: dirname(file),
     config: family.prow.config,
@@ -52,15 +64,31 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     components: Object.fromEntries(family.components.map((each) => [`${each.org}/${each.repo}`, each.name])),
     ...source,
   });
-  const taken = takenNames(generateJobs(family, {}), prow.jobs);
-  const diagnostics: readonly Diagnostic[] = [...reading.diagnostics, ...prow.diagnostics, ...taken];
+  const taken = takenNames(generated, prow.jobs);
+  const wrong = prow.diagnostics.some((each) => each.severity === "error");
+  const untested = wrong ? [] : untestedComponents(file, reading, family, [...generated, ...prow.jobs]);
+  const diagnostics: readonly Diagnostic[] = [...reading.diagnostics, ...prow.diagnostics, ...taken, ...untested];
   const failed = diagnostics.some((each) => each.severity === "error");
   return ok({
+    placeOf: reading.placeOf,
     family: failed ? undefined : { ...family, configHash: hashOf([family.configHash, prow.hash]) },
     diagnostics,
     loaded: prow.jobs,
     counts: prow.counts,
     queues: prow.queues,
+  });
+}
+
+/** KEP: unit tests and, where deployed, tests on Kubernetes block merging; a family without is refused. */
+function untestedComponents(
+  file: string,
+  reading: FamilyReading,
+  family: Family,
+  jobs: readonly Job[],
+): readonly Diagnostic[] {
+  return missingTests(family, jobs, {}).map(({ component, code, message, hint }) => {
+    const place = reading.placeOf(["components", component]);
+    return { severity: "error", code, file, ...place, message, hint };
   });
 }
 

@@ -12,6 +12,8 @@ export interface FamilyReading {
   /** `undefined` when there is an error. */
   readonly family: Family | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** Where something stands in the file; for what is found wrong later. */
+  placeOf(path: readonly PropertyKey[]): { readonly line: number; readonly column: number };
 }
 
 const hour = 3_600_000;
@@ -20,7 +22,7 @@ const minute = 60_000;
 /** Reads a family file. Every error has its position; warnings say what is accepted but not acted on. */
 export function readFamilyFile(file: string, text: string, rules: KnownRules): FamilyReading {
   const read = readYaml(file, text, familySchema);
-  if (read.value === undefined) return { family: undefined, diagnostics: read.diagnostics };
+  if (read.value === undefined) return { family: undefined, diagnostics: read.diagnostics, placeOf: read.placeOf };
   const document = read.value;
   const diagnostics: Diagnostic[] = [];
   const say =
@@ -33,15 +35,12 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
   checkForge(document, error);
   checkComponents(document, error);
   checkPolicy(document, rules, error);
-  for (const version of document.kubernetes.experimental) {
-    if (!document.kubernetes.versions.includes(version))
-      error(
-        "unknown-version",
-        ["kubernetes", "experimental"],
-        `${version} is not among kubernetes.versions`,
-        didYouMean(version, document.kubernetes.versions),
-      );
-  }
+  const checkVersion = (version: string, path: readonly PropertyKey[]) => {
+    if (document.kubernetes.versions.includes(version)) return;
+    const message = `${version} is not among kubernetes.versions`;
+    error("unknown-version", path, message, didYouMean(version, document.kubernetes.versions));
+  };
+  for (const version of document.kubernetes.experimental) checkVersion(version, ["kubernetes", "experimental"]);
   if (document.kubernetes.cluster !== "none")
     warning(
       "no-clusters",
@@ -49,9 +48,27 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
       `this version starts no clusters: jobs on Kubernetes are shown as not run here, and never count as green`,
       "set kubernetes.cluster to none to require unit tests only; every page then shows it",
     );
-  if (document.lanes) warning("no-lanes", ["lanes"], "lanes are not run by this version");
+  if (document.lanes) {
+    warning(
+      "no-lanes",
+      ["lanes"],
+      "lanes are listed and planned; this version starts no clusters, so they are shown as not run here",
+    );
+    if (!Object.values(document.components).some((component) => component.kind === "deployment"))
+      error(
+        "no-deployment",
+        ["lanes"],
+        "lanes test a deployment, and no component is one",
+        "set kind: deployment on it",
+      );
+  }
+  for (const [name, component] of Object.entries(document.components)) {
+    for (const version of component.jobs.versions ?? [])
+      checkVersion(version, ["components", name, "jobs", "versions"]);
+  }
+  for (const version of document.kubernetes.alpha.versions) checkVersion(version, ["kubernetes", "alpha", "versions"]);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
-  return { family: failed ? undefined : familyOf(document), diagnostics };
+  return { family: failed ? undefined : familyOf(document), diagnostics, placeOf: read.placeOf };
 }
 
 type Say = (code: string, path: readonly PropertyKey[], message: string, hint?: string) => void;
@@ -133,6 +150,21 @@ function familyOf(document: FamilyDocument): Family {
       experimental: document.kubernetes.experimental,
       development: document.kubernetes.development,
       cluster: document.kubernetes.cluster,
+      env: document.kubernetes.env,
+      developmentEnv: document.kubernetes.developmentEnv,
+      alpha: document.kubernetes.alpha,
+    },
+    lanes: document.lanes && {
+      everyMs: durationOr(document.lanes.every, 6 * hour),
+      ref: document.lanes.ref,
+      env: document.lanes.env,
+      canaryEnv: document.lanes.canaryEnv,
+    },
+    generated: {
+      image: document.jobs.image,
+      labels: document.jobs.labels,
+      dashboard: document.jobs.dashboard || `${document.family}-\${component}`,
+      alertEmail: document.jobs.alertEmail,
     },
     generateJobs: document.jobs.generate,
     prow: document.prow && { config: document.prow.config, jobs: document.prow.jobs },
@@ -141,6 +173,11 @@ function familyOf(document: FamilyDocument): Family {
     policy: { all: severitiesOf(all), byComponent },
     configHash: hashOf(document),
   };
+}
+
+function durationOr(value: string | undefined, otherwise: number): number {
+  const parsed = value === undefined ? undefined : parseDuration(value);
+  return parsed?.ok ? parsed.value : otherwise;
 }
 
 function severitiesOf(all: Readonly<Record<string, unknown>>): Record<string, Severity> {
@@ -155,10 +192,6 @@ function severitiesOf(all: Readonly<Record<string, unknown>>): Record<string, Se
 
 function componentOf(name: string, component: FamilyDocument["components"][string]): Component {
   const names = repositoryNames(component.repository);
-  const duration = (value: string | undefined, otherwise: number) => {
-    const parsed = value === undefined ? undefined : parseDuration(value);
-    return parsed?.ok ? parsed.value : otherwise;
-  };
   return {
     name,
     repository: component.repository,
@@ -173,8 +206,10 @@ function componentOf(name: string, component: FamilyDocument["components"][strin
       env: component.jobs.env,
       optional: component.jobs.optional,
       skipBranches: component.jobs.skipBranches,
-      timeoutMs: duration(component.jobs.timeout, 2 * hour),
-      gracePeriodMs: duration(component.jobs.gracePeriod, 15 * minute),
+      timeoutMs: durationOr(component.jobs.timeout, 2 * hour),
+      gracePeriodMs: durationOr(component.jobs.gracePeriod, 15 * minute),
+      versions: component.jobs.versions,
+      withoutAlpha: !component.jobs.alpha,
     },
   };
 }

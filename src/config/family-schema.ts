@@ -30,6 +30,8 @@ const registry = z
   .string()
   .regex(/^(builtin|[A-Za-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._/-]+)?)$/, "`builtin`, or host[:port]/path");
 
+const kubernetesVersion = z.string().regex(/^\d+\.\d+$/, 'a version in quotes, as "1.36"');
+
 const component = z.strictObject({
   repository: z.string().min(1).max(2000),
   kind: z.enum(["versioned", "internal", "deployment"], "one of versioned, internal, deployment").default("versioned"),
@@ -46,6 +48,8 @@ const component = z.strictObject({
       skipBranches: z.array(pattern).default([]),
       timeout: duration.optional(),
       gracePeriod: duration.optional(),
+      versions: z.array(kubernetesVersion).optional(),
+      alpha: z.boolean().default(true),
     })
     .prefault({}),
 });
@@ -72,16 +76,41 @@ export const familySchema = z.strictObject({
     .prefault({}),
   kubernetes: z
     .strictObject({
-      versions: z.array(z.string().regex(/^\d+\.\d+$/, 'a version in quotes, as "1.36"')).default([]),
+      versions: z.array(kubernetesVersion).default([]),
       experimental: z.array(z.string()).default([]),
-      development: z.string().default("master"),
+      development: z
+        .string()
+        .regex(/^[a-z0-9.-]{1,30}$/, "lower-case letters, digits, dots and dashes")
+        .default("master"),
+      env: z.record(variable, text).default({}),
+      developmentEnv: z.record(variable, text).default({}),
+      alpha: z
+        .strictObject({ versions: z.array(kubernetesVersion).default([]), env: z.record(variable, text).default({}) })
+        .prefault({}),
       cluster: z.enum(["none", "kind", "existing", "command"], "one of none, kind, existing, command").default("none"),
       e2e: z.record(z.string(), z.unknown()).optional(),
       deployments: z.record(z.string(), z.unknown()).optional(),
     })
     .prefault({}),
-  lanes: z.record(z.string(), z.unknown()).optional(),
-  jobs: z.strictObject({ generate: z.boolean().default(true) }).prefault({}),
+  lanes: z
+    .strictObject({
+      every: duration.default("6h"),
+      ref: z.string().min(1).max(200).default("master"),
+      stable: z.string().optional(),
+      canary: z.string().optional(),
+      env: z.record(variable, text).default({}),
+      canaryEnv: z.record(variable, text).default({}),
+    })
+    .optional(),
+  jobs: z
+    .strictObject({
+      generate: z.boolean().default(true),
+      image: z.string().min(1).max(500).default("gcr.io/k8s-staging-test-infra/kubekins-e2e:latest-master"),
+      labels: z.record(z.string(), text).default({}),
+      dashboard: z.string().max(200).default(""),
+      alertEmail: z.string().max(200).optional(),
+    })
+    .prefault({}),
   prow: z.strictObject({ config: z.string().optional(), jobs: z.array(z.string()).default([]) }).optional(),
   release: z
     .strictObject({

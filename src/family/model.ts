@@ -33,6 +33,10 @@ export interface ComponentJobs {
   readonly skipBranches: readonly string[];
   readonly timeoutMs: number;
   readonly gracePeriodMs: number;
+  /** Kubernetes versions of its matrix; `undefined`: the family's. */
+  readonly versions: readonly string[] | undefined;
+  /** Without the variants for alpha features. */
+  readonly withoutAlpha: boolean;
 }
 
 export type ClusterKind = "none" | "kind" | "existing" | "command";
@@ -50,6 +54,41 @@ export interface Registries {
   readonly baseHosts: readonly string[];
 }
 
+/** Values may name the version as `${version}`. */
+type VersionedEnv = Readonly<Record<string, string>>;
+
+export interface Kubernetes {
+  /** Released versions, `1.36`. */
+  readonly versions: readonly string[];
+  /** Those whose jobs never block. */
+  readonly experimental: readonly string[];
+  /** Name of the version under development: its jobs run when asked for. */
+  readonly development: string;
+  readonly cluster: ClusterKind;
+  /** Variables of every job on a released version, and on the one under development. */
+  readonly env: VersionedEnv;
+  readonly developmentEnv: VersionedEnv;
+  /** Alpha features: when asked for, on these versions, with variables of their own on top. */
+  readonly alpha: { readonly versions: readonly string[]; readonly env: VersionedEnv };
+}
+
+export interface Lanes {
+  readonly everyMs: number;
+  /** Branch of the deployment that is tested. */
+  readonly ref: string;
+  /** Variables of all lanes, and of those with canary images on top. */
+  readonly env: VersionedEnv;
+  readonly canaryEnv: VersionedEnv;
+}
+
+export interface GeneratedSettings {
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** TestGrid dashboard; `${component}` is the component's name. */
+  readonly dashboard: string;
+  readonly alertEmail: string | undefined;
+}
+
 export type Severity = "refuse" | "warn" | "note" | "off";
 
 export interface Family {
@@ -57,12 +96,11 @@ export interface Family {
   readonly forge: { readonly kind: "local" } | { readonly kind: "git"; readonly pollMs: number };
   readonly components: readonly Component[];
   readonly registries: Registries;
-  readonly kubernetes: {
-    readonly versions: readonly string[];
-    readonly experimental: readonly string[];
-    readonly development: string;
-    readonly cluster: ClusterKind;
-  };
+  readonly kubernetes: Kubernetes;
+  /** Combinations tested on a schedule; `undefined`: none. */
+  readonly lanes: Lanes | undefined;
+  /** What generated jobs look like as Prow's. */
+  readonly generated: GeneratedSettings;
   /** Prow's main configuration and its job files or folders, relative to the family file. */
   readonly prow: { readonly config: string | undefined; readonly jobs: readonly string[] } | undefined;
   /** `false`: only jobs of Prow files. */

@@ -9,6 +9,9 @@ const kubernetes = {
   experimental: ["1.35"],
   development: "master",
   cluster: "kind",
+  env: {},
+  developmentEnv: {},
+  alpha: { versions: [], env: {} },
 } as const;
 
 function build(defaultBranches: Readonly<Record<string, string>>) {

@@ -1,57 +1,127 @@
+import { formatGoDuration } from "../core/index.ts";
 import type { Component, Family } from "../family/index.ts";
+import { annotationsFor, clusterEnv, dashed, substituted } from "./generated-members.ts";
+import { generateLanes } from "./lanes.ts";
 import { defaultTrigger, type Job, jobDefaults } from "./model.ts";
 
 /**
- * Jobs of the family file (design 5): `F-C-pr` and `F-C-build` for each component, with a cluster also the Kubernetes
- * matrix `F-C-pr-<version>`. `defaultBranches` says what each repository's HEAD names; a component not in it is taken to
- * have `main` or `master`.
+ * Jobs of the family file (design 5): `F-C-pr` and `F-C-build` for each component; with a cluster the Kubernetes matrix
+ * `F-C-pr-<version>`, the version under development and alpha features when asked for; and the lanes. `defaultBranches`
+ * says what each repository's HEAD names; a component not in it is taken to have `main` or `master`.
  */
 export function generateJobs(family: Family, defaultBranches: Readonly<Record<string, string>>): readonly Job[] {
   if (!family.generateJobs) return [];
-  return family.components.flatMap((component) => [
-    presubmit(family, component, `${family.name}-${component.name}-pr`, []),
-    buildJob(family, component, defaultBranches[component.name]),
-    ...matrix(family, component),
-  ]);
+  return [
+    ...family.components.flatMap((component) => [
+      presubmit(family, component, {
+        suffix: "",
+        tab: "unit",
+        what: "its tests",
+        needs: [],
+        env: defaultEnv(family, component),
+      }),
+      buildJob(family, component, defaultBranches[component.name]),
+      ...matrix(family, component),
+    ]),
+    ...generateLanes(family),
+  ];
 }
 
-function presubmit(family: Family, component: Component, name: string, needs: readonly string[]): Job {
+/** The version that `-pr` stands for: the newest released one that is no experiment. */
+function defaultKubernetes(family: Family): string | undefined {
+  const { versions, experimental } = family.kubernetes;
+  return versions.filter((version) => !experimental.includes(version)).at(-1) ?? versions.at(-1);
+}
+
+/** A deployed component is also tested on the default version of Kubernetes. */
+function defaultEnv(family: Family, component: Component): Readonly<Record<string, string>> {
+  const version = component.deployed && family.kubernetes.cluster !== "none" ? defaultKubernetes(family) : undefined;
+  return version === undefined ? {} : clusterEnv(family.kubernetes.env, version);
+}
+
+interface Variant {
+  /** After `F-C-pr`. */
+  readonly suffix: string;
+  /** TestGrid's name of the tab. */
+  readonly tab: string;
+  readonly what: string;
+  readonly needs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly optional?: boolean;
+  readonly onDemand?: boolean;
+}
+
+function presubmit(family: Family, component: Component, variant: Variant): Job {
+  const name = `${family.name}-${component.name}-pr${variant.suffix}`;
+  const plain = common(family, component, name, variant.tab, `Runs ${variant.what} of ${component.name} on changes`);
   return {
-    ...common(family, component, name),
+    ...plain,
     type: "presubmit",
-    alwaysRun: true,
-    branches: [],
+    alwaysRun: variant.onDemand !== true,
+    optional: plain.optional || variant.optional === true || variant.onDemand === true,
+    env: { ...variant.env, ...plain.env },
     body: { kind: "release-configuration", steps: ["build", "test", "images"] },
-    needs,
+    needs: variant.needs,
   };
 }
 
 /** KEP: a postsubmit that matches `v*` branches and tags, the default branch and the maintenance branches. */
 function buildJob(family: Family, component: Component, defaultBranch: string | undefined): Job {
   const own = defaultBranch === undefined ? ["^main$", "^master$"] : [`^${literal(defaultBranch)}$`];
+  const name = `${family.name}-${component.name}-build`;
   return {
-    ...common(family, component, `${family.name}-${component.name}-build`),
+    ...common(family, component, name, "build", `Tests and builds ${component.name} on its branches and tags`),
     type: "postsubmit",
     alwaysRun: undefined,
     branches: [...own, "^release-", "^v"],
     body: { kind: "release-configuration", steps: ["build", "test", "images", "push"] },
-    needs: [],
   };
 }
 
 function matrix(family: Family, component: Component): readonly Job[] {
-  if (!component.deployed || family.kubernetes.cluster === "none") return [];
-  return family.kubernetes.versions.map((version) => {
-    const job = presubmit(family, component, `${family.name}-${component.name}-pr-${version.replaceAll(".", "-")}`, [
-      "cluster",
-    ]);
-    const optional = job.optional || family.kubernetes.experimental.includes(version);
-    return { ...job, optional, env: { ...job.env, CSI_PROW_KUBERNETES_VERSION: version } };
+  const { kubernetes } = family;
+  if (!component.deployed || kubernetes.cluster === "none") return [];
+  const versions = component.jobs.versions ?? kubernetes.versions;
+  const released = versions.map((version) =>
+    presubmit(family, component, {
+      suffix: `-${dashed(version)}`,
+      tab: `kubernetes-${dashed(version)}`,
+      what: `the tests on Kubernetes ${version}`,
+      needs: ["cluster"],
+      optional: kubernetes.experimental.includes(version),
+      env: clusterEnv(kubernetes.env, version),
+    }),
+  );
+  const development = presubmit(family, component, {
+    suffix: `-${dashed(kubernetes.development)}`,
+    tab: `kubernetes-${dashed(kubernetes.development)}`,
+    what: "the tests on the Kubernetes under development",
+    needs: ["cluster"],
+    onDemand: true,
+    env: clusterEnv(kubernetes.developmentEnv, "latest"),
   });
+  const alpha = component.jobs.withoutAlpha ? [] : kubernetes.alpha.versions;
+  return [
+    ...released,
+    ...(versions.length === 0 ? [] : [development]),
+    ...alpha
+      .filter((version) => versions.includes(version))
+      .map((version) =>
+        presubmit(family, component, {
+          suffix: `-alpha-${dashed(version)}`,
+          tab: `alpha-${dashed(version)}`,
+          what: `the tests of alpha features on Kubernetes ${version}`,
+          needs: ["cluster"],
+          onDemand: true,
+          env: { ...clusterEnv(kubernetes.env, version), ...substituted(kubernetes.alpha.env, version) },
+        }),
+      ),
+  ];
 }
 
-function common(family: Family, component: Component, name: string) {
-  const unitOnly = family.kubernetes.cluster === "none" ? { CSI_PROW_TESTS: "unit" } : {};
+function common(family: Family, component: Component, name: string, tab: string, description: string) {
+  const unitOnly = family.kubernetes.cluster === "none" || !component.deployed ? { CSI_PROW_TESTS: "unit" } : {};
+  const { timeoutMs, gracePeriodMs } = component.jobs;
   return {
     ...jobDefaults,
     name,
@@ -63,9 +133,12 @@ function common(family: Family, component: Component, name: string) {
     skipBranches: component.jobs.skipBranches,
     trigger: defaultTrigger(name),
     rerunCommand: `/test ${name}`,
+    labels: family.generated.labels,
+    annotations: annotationsFor(family, component.name, tab, description),
     env: { ...unitOnly, ...component.jobs.env },
-    timeoutMs: component.jobs.timeoutMs,
-    gracePeriodMs: component.jobs.gracePeriodMs,
+    timeoutMs,
+    gracePeriodMs,
+    decoration: { timeout: formatGoDuration(timeoutMs), grace_period: formatGoDuration(gracePeriodMs) },
   } satisfies Partial<Job>;
 }
 

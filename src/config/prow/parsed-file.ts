@@ -70,7 +70,10 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
     else left += 1;
   };
   const complaints: Complaints = {
-    error: (path, code, message, hint) => say("error", document?.placeOf(path) ?? 0, code, message, hint),
+    error: (path, code, message, hint) => {
+      if (diagnostics.length < mostDiagnostics) say("error", document?.placeOf(path) ?? 0, code, message, hint);
+      else left += 1;
+    },
     ignored: (path, what, why) => {
       const known = ignored.get(what);
       if (known) known.count += 1;

@@ -41,12 +41,16 @@ export function readYaml11(text: string): YamlDocument | YamlProblem {
   const offsets = new Map<object, number>();
   try {
     const value = build(text, events, offsets);
+    let again: Event[] | undefined;
     return {
       value,
       offsetOf: (node) => offsets.get(node) ?? 0,
       forgetOffsets: () => offsets.clear(),
-      // Few places are ever asked for, and a million events kept alive would cost more than reading them again.
-      placeOf: (path) => placeOf(text, parseEvents(text, { maxDepth: deepest }), path),
+      // Places are asked for in few files, and a million events kept alive would cost more than reading those again.
+      placeOf: (path) => {
+        again ??= parseEvents(text, { maxDepth: deepest });
+        return placeOf(text, again, path);
+      },
     };
   } catch (error) {
     if (error instanceof Unreadable) return { message: error.message, offset: error.offset };
