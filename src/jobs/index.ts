@@ -18,3 +18,4 @@ export {
   type Schedule,
 } from "./model.ts";
 export { type Container, containersOf, expandArguments } from "./pod.ts";
+export { type ProwJobFacts, prowJobOf } from "./prowjob.ts";
