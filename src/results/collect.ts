@@ -80,6 +80,8 @@ export async function collectArtifacts(
     try {
       if (!(await file.stat()).isFile()) return "it is not a regular file";
       await mkdir(dirname(target), { recursive: true });
+      // Of an earlier try; what this one took already was looked at before.
+      await rm(target, { force: true });
       const masked = masking?.applies(path) ? masking.masking : undefined;
       return await copyBounded(file, target, { path, bytes: bounds.bytes - bytes, masking: masked });
     } catch (error) {
@@ -132,5 +134,5 @@ function isFull(error: unknown): boolean {
 
 /** `x` is a folder here and a compressed file `x.gz` there. */
 function isOccupied(error: unknown): boolean {
-  return ["EEXIST", "EISDIR", "ENOTDIR"].includes(String(codeOf(error)));
+  return ["EEXIST", "EISDIR", "ERR_FS_EISDIR", "ENOTDIR"].includes(String(codeOf(error)));
 }

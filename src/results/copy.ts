@@ -30,11 +30,15 @@ export async function copyBounded(
   if (!masking) await pipeline(from, bound, to);
   else if (!compressed) await pipeline(from, bound, masked(masking), to);
   else if (/\.(tar\.gz|tgz)$/.test(how.path)) {
-    const repacked = pack();
-    await Promise.all([
-      pipeline(from, createGunzip(), bound, membersMasked(masking, repacked)),
-      pipeline(repacked, createGzip(), to),
-    ]);
+    const [members, repacked] = [extract(), pack()];
+    await together(
+      [
+        pipeline(from, createGunzip(), bound, members),
+        repack(members, masking, repacked),
+        pipeline(repacked, createGzip(), to),
+      ],
+      [members, repacked],
+    );
   } else await pipeline(from, createGunzip(), bound, masked(masking), createGzip(), to);
   return { size: to.bytesWritten, compressed };
 }
@@ -63,20 +67,23 @@ function masked(masking: Masking): Transform {
   });
 }
 
-/** Takes an archive apart and hands its members on with their contents masked; headers stay as they are. */
-function membersMasked(masking: Masking, into: ReturnType<typeof pack>) {
-  const members = extract();
+/** Hands an archive's members on with their contents masked; headers stay as they are. */
+async function repack(members: ReturnType<typeof extract>, masking: Masking, into: ReturnType<typeof pack>) {
   let count = 0;
-  members.on("entry", (header, content, next) => {
-    if (++count > mostMembers) {
-      next(new OverBound(`more than ${mostMembers} members`));
-      return;
-    }
-    const member = into.entry(header, (error) => next(error));
-    pipeline(content, masked(masking), member).catch(next);
-  });
-  members.on("finish", () => into.finalize());
-  members.on("error", (error) => into.destroy(error));
-  members.on("close", () => into.destroy());
-  return members;
+  for await (const member of members) {
+    if (++count > mostMembers) throw new OverBound(`more than ${mostMembers} members`);
+    await pipeline(member, masked(masking), into.entry(member.header));
+  }
+  into.finalize();
+}
+
+/** Waits for all; the first failure ends what the others read and write, so that none of them waits for ever. */
+async function together(work: readonly Promise<void>[], streams: readonly { destroy(error?: Error): void }[]) {
+  try {
+    await Promise.all(work);
+  } catch (error) {
+    for (const stream of streams) stream.destroy(error instanceof Error ? error : undefined);
+    await Promise.allSettled(work);
+    throw error;
+  }
 }

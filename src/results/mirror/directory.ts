@@ -22,10 +22,14 @@ export function createDirectoryMirror(options: { readonly folder: string; readon
       } catch (error) {
         await rm(beside, { force: true }).catch(() => undefined);
         return err(
-          fault("unavailable", `${target} could not be written: ${error instanceof Error ? error.message : error}`, {
-            hint: `look whether ${folder} is mounted, writable and not full`,
-            cause: error,
-          }),
+          fault(
+            "unavailable",
+            `${target} could not be written: ${error instanceof Error ? error.message : String(error)}`,
+            {
+              hint: `look whether ${folder} is mounted, writable and not full`,
+              cause: error,
+            },
+          ),
         );
       }
     },
