@@ -139,6 +139,7 @@ function familyOf(document: FamilyDocument): Family {
     generateJobs: document.jobs.generate,
     anonymous: document.access.anonymous,
     reachable: document.reachable,
+    resultMirrors: document.results.mirror,
     policy: { all: severitiesOf(all), byComponent },
     configHash: hashOf(document),
   };
