@@ -5,8 +5,10 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { countingIds, must } from "../core/index.ts";
+import { serveResults } from "../server/results-door.ts";
 import { createFsResultStore } from "./fs-result-store.ts";
 import { type Layout, pointersOf, runFolderOf } from "./layout.ts";
+import { createMasking } from "./masking.ts";
 import type { ResultKey, ResultStore } from "./model.ts";
 
 let root: string;
@@ -175,6 +177,42 @@ describe("a reader made for Prow's bucket", () => {
     expect(await headersOf("image.bin")).toEqual(["application/gzip", undefined]);
     expect(await headersOf("liar.json")).toEqual(["application/json", undefined]);
     expect(await headersOf("odd%23name.txt")).toEqual(["text/plain; charset=utf-8", undefined]);
+  });
+
+  it("reads no JUnit that unpacks without end or not at all", async () => {
+    await carryOut(periodic, {
+      "junit_bomb.xml.gz": gzipSync(Buffer.alloc(20 * 1024 ** 2, " ")),
+      "junit_cut.xml.gz": gzipSync("<testsuite/>").subarray(0, 15),
+      "junit_good.xml": '<testsuite><testcase name="t"/></testsuite>',
+    });
+    const { passed, problems } = await store.readTests(periodic);
+    expect(passed).toBe(1);
+    expect(problems).toEqual([
+      expect.stringContaining("artifacts/junit_bomb.xml: not read (more than"),
+      expect.stringContaining("artifacts/junit_cut.xml: not read (unexpected end"),
+    ]);
+  });
+
+  it("never sees a secret in a log, though it comes in pieces", async () => {
+    must(await store.begin(periodic, { at: 0, refs, runId: "run-1" }));
+    const log = must(await store.openLog(periodic, 1e6, createMasking({ secrets: ["hunter22"], minimumLength: 0 })));
+    for (const piece of ["key=hun", "ter", "22\nhun"]) log.append(Buffer.from(piece));
+    log.line("fairlead: step test: login hunter22");
+    await log.close();
+    expect(await reader().text("logs/nightly/1801/build-log.txt")).toBe(
+      "key=XXXXXXXX\nhun\nfairlead: step test: login XXXXXXXX\n",
+    );
+  });
+
+  it("is served as text or an archive over HTTP, packed where it was stored packed", async () => {
+    await carryOut(periodic, { "page.html.gz": gzipSync("<script>"), "image.bin.gz": gzipSync("bytes") });
+    const headersOf = async (name: string) => {
+      const { headers } = await serveResults(store, `logs/nightly/1801/artifacts/${name}`);
+      return [headers.get("content-type"), headers.get("content-encoding"), headers.get("x-content-type-options")];
+    };
+    expect(await headersOf("page.html")).toEqual(["text/plain; charset=utf-8", "gzip", "nosniff"]);
+    expect(await headersOf("image.bin")).toEqual(["application/gzip", null, "nosniff"]);
+    expect((await serveResults(store, "logs/nightly/1801/.headers.json")).status).toBe(404);
   });
 });
 
