@@ -5,7 +5,6 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { countingIds, must } from "../core/index.ts";
-import { serveResults } from "../server/results-door.ts";
 import { createFsResultStore } from "./fs-result-store.ts";
 import { type Layout, pointersOf, runFolderOf } from "./layout.ts";
 import { createMasking } from "./masking.ts";
@@ -202,17 +201,6 @@ describe("a reader made for Prow's bucket", () => {
     expect(await reader().text("logs/nightly/1801/build-log.txt")).toBe(
       "key=XXXXXXXX\nhun\nfairlead: step test: login XXXXXXXX\n",
     );
-  });
-
-  it("is served as text or an archive over HTTP, packed where it was stored packed", async () => {
-    await carryOut(periodic, { "page.html.gz": gzipSync("<script>"), "image.bin.gz": gzipSync("bytes") });
-    const headersOf = async (name: string) => {
-      const { headers } = await serveResults(store, `logs/nightly/1801/artifacts/${name}`);
-      return [headers.get("content-type"), headers.get("content-encoding"), headers.get("x-content-type-options")];
-    };
-    expect(await headersOf("page.html")).toEqual(["text/plain; charset=utf-8", "gzip", "nosniff"]);
-    expect(await headersOf("image.bin")).toEqual(["application/gzip", null, "nosniff"]);
-    expect((await serveResults(store, "logs/nightly/1801/.headers.json")).status).toBe(404);
   });
 });
 
