@@ -68,6 +68,7 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
     git: gitRoom,
     executor,
     results: createFsResultStore({ root: join(root, "results"), ids: systemIds }),
+    runUrl: () => "",
     assembler: { assemble: () => Promise.reject(new Error("no image is built here")) },
     readReleaseConfiguration: () => Promise.reject(new Error("a command is run")),
     workRoot: join(root, "work"),

@@ -64,6 +64,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
       git,
       executor,
       results: telling(results, request.print),
+      runUrl: () => "",
       assembler: createAssembler({
         blobs,
         bases: createBaseSource({

@@ -36,7 +36,13 @@ import {
 } from "../oci/index.ts";
 import { createBuiltinRegistry, createCollector, createRegistryDoor, openUploads } from "../registry/index.ts";
 import { canaryPublisher, publicationsOf, releasePublisher, releasesOf } from "../release/index.ts";
-import { createFsResultStore } from "../results/index.ts";
+import {
+  createFsResultStore,
+  createMirrorQueue,
+  mirroredResults,
+  mirrorOf,
+  type ResultMirror,
+} from "../results/index.ts";
 import { createScheduler, createSupervisor, removeTree } from "../runs/index.ts";
 import { createAccess } from "../server/access.ts";
 import { createApp } from "../server/app.ts";
@@ -124,7 +130,26 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   });
   await git.sweep();
   const blobs = await openFsBlobStore({ root: home.blobs, ids, clock });
-  const results = createFsResultStore({ root: home.results, ids });
+  const mirrors: ResultMirror[] = [];
+  for (const target of options.listen ? (family().resultMirrors ?? []) : []) {
+    const mirror = mirrorOf(target, { environment: options.env, folder: home.root, clock, ids });
+    if (!mirror.ok) {
+      await store.close();
+      locked.value.release();
+      return mirror;
+    }
+    mirrors.push(mirror.value);
+  }
+  const mirrorQueue = createMirrorQueue({
+    folder: home.mirror,
+    root: home.results,
+    mirrors,
+    clock,
+    ids,
+    onTrouble: (mirror, trouble) =>
+      options.tell(`results are not mirrored to ${mirror} yet: ${describeFault(trouble)}`),
+  });
+  const results = mirroredResults(createFsResultStore({ root: home.results, ids }), mirrorQueue);
   const executor = await createProcessExecutor({
     folder: join(home.root, "cage"),
     clock,
@@ -195,6 +220,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     return found;
   }
 
+  let url = "http://127.0.0.1";
   const scheduler = createScheduler({
     store,
     clock,
@@ -207,6 +233,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       git,
       executor,
       results,
+      runUrl: (id) => `${url}/runs/${id}`,
       assembler: createAssembler({
         blobs,
         bases: createBaseSource({
@@ -259,7 +286,6 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
   });
 
-  let url = "http://127.0.0.1";
   const access = createAccess({ store, clock, ids });
   const views = createViews({
     db: store.db,
@@ -383,6 +409,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       await mendChangeRefs(store, git, component.name);
     }
     await intake.recover();
+    mirrorQueue.start();
     await scheduler.start();
     ready = true;
     ticker.start();
@@ -440,6 +467,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     if ("closeAllConnections" in server) server.closeAllConnections();
     await settled;
     await scheduler.stop();
+    await mirrorQueue.stop();
     await journal.stop();
     await removeServerFile(home);
     await release();

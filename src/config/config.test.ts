@@ -63,6 +63,7 @@ describe("family file", () => {
     ["bad duration", good.replace("images: [greeter]", "jobs: {timeout: 2 hours}"), 5, 21, "invalid", undefined],
     ["bad pattern", good.replace("images: [greeter]", 'jobs: {skipBranches: ["("]}'), 5, 27, "invalid", undefined],
     ["forge that is not there", `${good}forge: {github: {}}\n`, 7, 17, "no-such-forge", /local/],
+    ["mirror of another kind", `${good}results: {mirror: ["ftp://host/ci"]}\n`, 7, 20, "invalid", undefined],
     ["unknown rule", `${good}release: {policy: {not-never: warn}}\n`, 7, 31, "unknown-rule", /not-newer/],
     ["rule nobody may override", `${good}release: {policy: {tag-moved: warn}}\n`, 7, 31, "fixed-rule", undefined],
     ["not YAML", "family: [a\n", 2, 1, "bad-", undefined],
@@ -87,6 +88,14 @@ describe("family file", () => {
         expect(diagnostics.every((each) => each.line >= 1 && each.line <= lines && each.column >= 1)).toBe(true);
       }),
     );
+  });
+
+  it("reads where results are mirrored to", () => {
+    const mirror = "[copies, {to: s3://harbour-ci/results, endpoint: 'https://s3.example:9000', region: eu-1}]";
+    expect(read(`${good}results: {mirror: ${mirror}}\n`).family?.resultMirrors).toEqual([
+      { to: "copies" },
+      { to: "s3://harbour-ci/results", endpoint: "https://s3.example:9000", region: "eu-1" },
+    ]);
   });
 });
 

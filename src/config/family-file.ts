@@ -170,6 +170,7 @@ function familyOf(document: FamilyDocument): Family {
     prow: document.prow && { config: document.prow.config, jobs: document.prow.jobs },
     anonymous: document.access.anonymous,
     reachable: document.reachable,
+    resultMirrors: document.results.mirror,
     policy: { all: severitiesOf(all), byComponent },
     configHash: hashOf(document),
   };

@@ -54,6 +54,25 @@ const component = z.strictObject({
     .prefault({}),
 });
 
+const mirrorAddress = z
+  .string()
+  .max(1000)
+  .regex(
+    /^((s3|gs):\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](\/[^\s?#]*)?|[^:\s][^:]*)$/,
+    "a directory, s3://bucket/prefix or gs://bucket/prefix",
+  );
+const mirror = z.union([
+  mirrorAddress.transform((to) => ({ to })),
+  z.strictObject({
+    to: mirrorAddress,
+    endpoint: z.url({ protocol: /^https?$/, error: "http(s)://host, where the bucket's interface answers" }).optional(),
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}$/, "a region's name")
+      .optional(),
+  }),
+]);
+
 /** `fairlead.yaml` as it is written. */
 export const familySchema = z.strictObject({
   family: name,
@@ -120,6 +139,7 @@ export const familySchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),
   access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
   reachable: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "host:port")).default([]),
 });

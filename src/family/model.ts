@@ -109,6 +109,10 @@ export interface Family {
   readonly anonymous: "none" | "read";
   /** Private or loopback `host:port` targets that runs may reach through the egress proxy. */
   readonly reachable: readonly string[];
+  /** Where finished results are put again: directories, `s3://…` or `gs://…`; none when absent. */
+  readonly resultMirrors?:
+    | readonly { readonly to: string; readonly endpoint?: string | undefined; readonly region?: string | undefined }[]
+    | undefined;
   /** Severities by rule id, for all components and per component. */
   readonly policy: {
     readonly all: Readonly<Record<string, Severity>>;

@@ -21,24 +21,15 @@ export interface JobCheckoutParts {
 type Tree = JobCheckout["trees"][number];
 type TreeFault = Fault & { readonly record?: CloneRecord; readonly conflicts?: readonly string[] | undefined };
 
-/**
- * All repositories of a run, in parallel, each below `src` (Prow 3.4, 4.1). The first record is Prow's "environment
- * setup", then one for each repository, in the order of the refs.
- */
+/** All repositories of a run, in parallel, each below `src` (Prow 3.4, 4.1); one record for each, in the order of the refs. */
 export async function checkoutJob(
   parts: JobCheckoutParts,
   request: JobCheckoutRequest,
 ): Promise<Result<JobCheckout, JobCheckoutFault>> {
-  const setup: CloneRecord = {
-    refs: { org: "", repo: "", base_ref: "", base_sha: "" },
-    commands: [],
-    failed: false,
-    finalSha: undefined,
-  };
   const placed = placesOf(request);
-  if (!placed.ok) return err({ ...placed.error, records: [setup] });
+  if (!placed.ok) return err({ ...placed.error, records: [] });
   const results = await Promise.all(placed.value.map(({ refs, directory }) => one(parts, request, refs, directory)));
-  const records = [setup, ...results.map((result, index) => recordOf(result, request.refs[index]))];
+  const records = results.map((result, index) => recordOf(result, request.refs[index]));
   const trees: Tree[] = [];
   for (const result of results) {
     if (!result.ok) return err({ ...result.error, records });

@@ -129,7 +129,7 @@ export interface JobCheckout {
   })[];
   /** Object folders that the trees borrow from: to be mounted at the same path, read-only. */
   readonly lent: readonly string[];
-  /** As `clone-records.json` has them: the setup, then one for each of the refs. */
+  /** One for each of the refs. */
   readonly records: readonly CloneRecord[];
 }
 

@@ -32,5 +32,6 @@ export {
 export { checkCron, decidePeriodic, type PeriodicDecision, type PreviousRun } from "./periodics.ts";
 export { type Container, containersOf, expandArguments } from "./pod.ts";
 export { type ProwDocument, prowDocument } from "./prow-output.ts";
+export { type ProwJobFacts, prowJobOf } from "./prowjob.ts";
 export { extraRefsOf, goPathOf, primaryRefs, pullRefsOf, refsDocument, workingDirectory } from "./refs.ts";
 export { type MissingTest, missingTests } from "./required-tests.ts";

@@ -2,11 +2,9 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { countingIds, must } from "../core/index.ts";
 import { createFsResultStore } from "./fs-result-store.ts";
-import { createJunitReader } from "./junit.ts";
 import type { ResultKey, ResultStore } from "./model.ts";
 
 let root: string;
@@ -95,34 +93,4 @@ describe("the Prow layout", () => {
       "latest-build.txt",
     ]);
   });
-});
-
-describe("JUnit", () => {
-  async function read(text: string) {
-    const reader = createJunitReader();
-    await reader.read(
-      "junit.xml",
-      (async function* () {
-        yield text;
-      })(),
-    );
-    return reader.summary();
-  }
-
-  it("adds up tests and keeps failures", async () => {
-    const summary = await read(
-      '<testsuites><testsuite name="s"><testcase name="a"/><testcase name="b"><failure message="m">why</failure></testcase><testcase name="c"><skipped/></testcase></testsuite></testsuites>',
-    );
-    expect(summary).toMatchObject({ passed: 1, failed: 1, skipped: 1, problems: [] });
-    expect(summary.failures).toEqual([{ suite: "s", name: "b", message: "m\nwhy" }]);
-  });
-
-  it("names the position of what is not well-formed and reads no document type", async () => {
-    expect((await read("<a>\n<b></a>")).problems[0]).toMatch(/^junit\.xml:2:/);
-    expect((await read('<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')).problems[0]).toContain("document type");
-    expect((await read("<a>".repeat(100))).problems[0]).toContain("nested deeper");
-  });
-
-  it("never throws on anything", () =>
-    fc.assert(fc.asyncProperty(fc.string(), async (text) => void (await read(`<testsuite>${text}`)))));
 });

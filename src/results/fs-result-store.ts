@@ -1,32 +1,44 @@
-import { createReadStream } from "node:fs";
 import { lstat, mkdir, open, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
-import type { Refs } from "../jobs/index.ts";
-import { cloneLog, cloneRecordsJson } from "./clone-records.ts";
+import { createSerial, err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { collectArtifacts } from "./collect.ts";
-import { createJunitReader } from "./junit.ts";
-import { pointersOf, runFolderOf } from "./layout.ts";
+import {
+  type ClaimedMetadata,
+  cloneLog,
+  cloneRecords,
+  finishedDocument,
+  readMetadata,
+  startedDocument,
+} from "./documents.ts";
+import { headersAt, headersFile, writeHeaders } from "./headers.ts";
+import { readJunitFiles } from "./junit-files.ts";
+import { explicitLayout, type Layout, pointersOf, runFolderOf } from "./layout.ts";
 import { openLogWriter } from "./log-writer.ts";
+import { maskedWriter } from "./masked-writer.ts";
 import type { Artifact, LogPiece, ResultKey, ResultStore } from "./model.ts";
 
-const mostJunitFiles = 100;
-const largestJunitFile = 16 * 1024 ** 2;
 const largestMetadata = 1024 ** 2;
 const ours = new Set([
   "started.json",
   "finished.json",
-  "build-log.txt",
-  "clone-records.json",
-  "clone-log.txt",
   "prowjob.json",
+  "podinfo.json",
+  "build-log.txt",
+  "clone-log.txt",
+  "clone-records.json",
 ]);
 
 /** Results as files below `root`. */
-export function createFsResultStore(options: { readonly root: string; readonly ids: Ids }): ResultStore {
-  const { root } = options;
+export function createFsResultStore(options: {
+  readonly root: string;
+  readonly ids: Ids;
+  readonly layout?: Layout | undefined;
+}): ResultStore {
+  const { root, layout = explicitLayout } = options;
   const live = new Set<string>();
-  const folderOf = (key: ResultKey) => join(root, runFolderOf(key));
+  const oneByOne = createSerial();
+  const pathOf = (key: ResultKey) => runFolderOf(key, layout);
+  const folderOf = (key: ResultKey) => join(root, pathOf(key));
 
   async function replace(path: string, content: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
@@ -57,35 +69,46 @@ export function createFsResultStore(options: { readonly root: string; readonly i
     return found;
   }
 
-  async function claimedMetadata(key: ResultKey): Promise<Record<string, unknown>> {
-    const file = join(folderOf(key), "artifacts", "metadata.json");
+  /** Prow's own moves back when an older run ends later; readers of ours can rely on it. */
+  function raisePointer(path: string, buildId: string): Promise<void> {
+    return oneByOne(path, async () => {
+      const before = (await readFile(join(root, path), "utf8").catch(() => "")).trim();
+      if (!isNewer(before, buildId)) await replace(join(root, path), buildId);
+    });
+  }
+
+  async function claimedMetadata(key: ResultKey, name: string): Promise<ClaimedMetadata[]> {
+    const file = join(folderOf(key), "artifacts", name);
     const facts = await lstat(file).catch(() => undefined);
-    if (!facts?.isFile() || facts.size > largestMetadata) return {};
-    try {
-      const value: unknown = JSON.parse(await readFile(file, "utf8"));
-      return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-    } catch {
-      return {};
-    }
+    if (!facts?.isFile()) return [];
+    if (facts.size > largestMetadata) return [{ path: name, value: {}, error: `larger than ${largestMetadata} bytes` }];
+    return [readMetadata(name, await readFile(file, "utf8"))];
   }
 
   return {
-    pathOf: runFolderOf,
+    pathOf,
     begin: (key, started) =>
       attempt(async () => {
         const folder = folderOf(key);
         await mkdir(folder, { recursive: true });
-        const { latest, alias } = pointersOf(key);
+        const { latest, alias } = pointersOf(key, layout);
         await Promise.all([
-          replace(join(folder, "started.json"), JSON.stringify(startedOf(key, started))),
-          ...latest.map((path) => replace(join(root, path), key.buildId)),
-          ...(alias ? [replace(join(root, alias), `/results/${runFolderOf(key)}`)] : []),
+          replace(join(folder, "started.json"), JSON.stringify(startedDocument(started))),
+          ...latest.map((path) => raisePointer(path, key.buildId)),
+          ...(alias ? [replace(join(root, alias), `/results/${pathOf(key)}`)] : []),
         ]);
       }),
-    openLog: (key, bound) =>
+    cloned: (key, started, clones) =>
+      attempt(async () => {
+        const folder = folderOf(key);
+        await replace(join(folder, "clone-records.json"), JSON.stringify(cloneRecords(clones)));
+        await replace(join(folder, "clone-log.txt"), cloneLog(clones));
+        await replace(join(folder, "started.json"), JSON.stringify(startedDocument(started)));
+      }),
+    openLog: (key, bound, masking) =>
       attempt(async () => {
         const path = join(folderOf(key), "build-log.txt");
-        const writer = await openLogWriter(path, bound);
+        const writer = maskedWriter(await openLogWriter(path, bound), masking);
         live.add(path);
         return {
           append: writer.append,
@@ -120,36 +143,24 @@ export function createFsResultStore(options: { readonly root: string; readonly i
         await file.close();
       }
     },
-    writeClone: (key, records) =>
-      attempt(async () => {
-        await replace(join(folderOf(key), "clone-records.json"), cloneRecordsJson(records));
-        await replace(join(folderOf(key), "clone-log.txt"), cloneLog(records));
-      }),
     write: (key, name, content) => attempt(() => replace(join(folderOf(key), basename(name)), content)),
-    collect: (key, from, bounds) =>
-      attempt(async () => await collectArtifacts(from, join(folderOf(key), "artifacts"), bounds)),
-    readTests: async (key) => {
-      const reader = createJunitReader();
-      const files = (await artifactFiles(folderOf(key), "artifacts")).filter((artifact) =>
-        /(^|\/)junit[^/]*\.xml$/.test(artifact.path),
-      );
-      const problems: string[] = [];
-      for (const { path, size } of files.slice(0, mostJunitFiles)) {
-        if (size > largestJunitFile)
-          problems.push(`${path}: larger than ${largestJunitFile / 1024 ** 2} MiB, not read`);
-        else await reader.read(path, createReadStream(join(folderOf(key), path), { encoding: "utf8" }));
-      }
-      if (files.length > mostJunitFiles)
-        problems.push(`${files.length - mostJunitFiles} more JUnit files were not read`);
-      const summary = reader.summary();
-      return { ...summary, problems: [...summary.problems, ...problems] };
-    },
+    writeDocument: (key, name, document) =>
+      attempt(() => replace(join(folderOf(key), name), JSON.stringify(document, undefined, "\t"))),
+    collect: (key, from, bounds, masking) =>
+      attempt(async () => {
+        const folder = folderOf(key);
+        const { stored, ...collected } = await collectArtifacts(from, join(folder, "artifacts"), bounds, masking);
+        await writeHeaders(folder, stored, replace);
+        return collected;
+      }),
+    readTests: async (key) => await readJunitFiles(folderOf(key), await artifactFiles(folderOf(key), "artifacts")),
     finish: (key, finished) =>
       attempt(async () => {
-        const metadata = { ...(await claimedMetadata(key)), ...finished.metadata };
-        const { at, passed, result, revision } = finished;
-        const document = { timestamp: Math.floor(at / 1000), passed, metadata, result, revision };
-        await replace(join(folderOf(key), "finished.json"), JSON.stringify(document));
+        const containers = finished.containers ?? [];
+        const names = containers.length > 1 ? containers.map((name) => `${name}-metadata.json`) : ["metadata.json"];
+        const claimed: ClaimedMetadata[] = [];
+        for (const name of names) claimed.push(...(await claimedMetadata(key, basename(name))));
+        await replace(join(folderOf(key), "finished.json"), JSON.stringify(finishedDocument(finished, claimed)));
       }),
     listArtifacts: async (key) => {
       const files = await artifactFiles(folderOf(key), "");
@@ -157,13 +168,14 @@ export function createFsResultStore(options: { readonly root: string; readonly i
     },
     open: async (path) => {
       const file = await inspect(root, path);
-      return file?.facts.isFile() ? { file: file.absolute, size: file.facts.size } : undefined;
+      if (!file?.facts.isFile() || isHidden(basename(file.absolute))) return undefined;
+      return { file: file.absolute, size: file.facts.size, ...(await headersAt(root, path)) };
     },
     list: async (path) => {
       const folder = await inspect(root, path);
       if (!folder?.facts.isDirectory()) return undefined;
       const entries = await readdir(folder.absolute, { withFileTypes: true });
-      const shown = entries.filter((entry) => entry.isDirectory() || (entry.isFile() && !entry.name.endsWith(".tmp")));
+      const shown = entries.filter((entry) => entry.isDirectory() || (entry.isFile() && !isHidden(entry.name)));
       return await Promise.all(
         shown.slice(0, 5000).map(async (entry) => ({
           name: entry.name,
@@ -189,20 +201,15 @@ async function inspect(root: string, path: string) {
   return facts && { absolute, facts };
 }
 
-/** Prow: `started.json`; `pull` is a string, `repos` values have the form of PULL_REFS. */
-function startedOf(key: ResultKey, started: { at: number; refs: Refs; runId: string; finalSha?: string | undefined }) {
-  const { refs } = started;
-  const pulls = refs.pulls ?? [];
-  const value = [`${refs.base_ref}:${refs.base_sha}`, ...pulls.map((pull) => `${pull.number}:${pull.sha}`)].join(",");
-  const commit = started.finalSha ?? pulls[0]?.sha ?? refs.base_sha;
-  return {
-    timestamp: Math.floor(started.at / 1000),
-    ...(key.pull === undefined ? {} : { pull: String(key.pull) }),
-    repos: { [`${refs.org}/${refs.repo}`]: value },
-    "repo-commit": commit,
-    "repo-version": commit,
-    metadata: { "fairlead-run": started.runId },
-  };
+/** Whether the build `before` is newer than `now`; both are decimal, and anything else is as good as absent. */
+function isNewer(before: string, now: string): boolean {
+  if (!/^\d{1,30}$/.test(before)) return false;
+  return before.length === now.length ? before > now : before.length > now.length;
+}
+
+/** Ours between two states, and what tells how files are served. */
+function isHidden(name: string): boolean {
+  return name.endsWith(".tmp") || name === headersFile;
 }
 
 function storageFault(error: unknown) {

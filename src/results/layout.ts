@@ -1,35 +1,55 @@
 import type { ResultKey } from "./model.ts";
 
 /**
- * Prow: pod utilities' storage layout, path strategy `explicit`. Paths are relative to the results root, `/`-separated.
+ * Where folders of pull requests lie (Prow 4.6, `path_strategy`): `explicit` always names `org_repo`; `single` names nothing
+ * for the default repository; `legacy` names nothing for it and only the repository within the default organisation.
  */
-export function runFolderOf(key: ResultKey): string {
-  const job = segment(key.job);
-  const build = segment(key.buildId);
-  if (key.type === "batch") return `pr-logs/pull/batch/${job}/${build}`;
-  if (key.pull === undefined) return `logs/${job}/${build}`;
-  return `pr-logs/pull/${repositorySegment(key)}/${key.pull}/${job}/${build}`;
+export interface Layout {
+  readonly strategy: "explicit" | "single" | "legacy";
+  readonly defaultOrg: string;
+  readonly defaultRepo: string;
+  /** Before the run's folder only: pointers stay at the root (Prow 4.6). */
+  readonly pathPrefix: string;
+}
+
+export const explicitLayout: Layout = { strategy: "explicit", defaultOrg: "", defaultRepo: "", pathPrefix: "" };
+
+/** Prow 4.6. Relative to the root of results, `/`-separated. */
+export function runFolderOf(key: ResultKey, layout = explicitLayout): string {
+  const prefix = layout.pathPrefix.split("/").filter((name) => name !== "");
+  return joined(...prefix, ...parentOf(key, layout), segment(key.job), segment(key.buildId));
 }
 
 /** Files that hold the newest build id, and for presubmits the alias that leads to the run's folder. */
-export function pointersOf(key: ResultKey): {
-  readonly latest: readonly string[];
-  readonly alias: string | undefined;
-} {
+export function pointersOf(
+  key: ResultKey,
+  layout = explicitLayout,
+): { readonly latest: readonly string[]; readonly alias: string | undefined } {
   const job = segment(key.job);
-  if (key.type === "batch") return { latest: [`pr-logs/directory/${job}/latest-build.txt`], alias: undefined };
-  if (key.pull === undefined) return { latest: [`logs/${job}/latest-build.txt`], alias: undefined };
-  return {
-    latest: [
-      `pr-logs/directory/${job}/latest-build.txt`,
-      `pr-logs/pull/${repositorySegment(key)}/${key.pull}/${job}/latest-build.txt`,
-    ],
-    alias: `pr-logs/directory/${job}/${segment(key.buildId)}.txt`,
-  };
+  const directory = `pr-logs/directory/${job}`;
+  if (key.type === "batch") return { latest: [`${directory}/latest-build.txt`], alias: undefined };
+  const beside = joined(...parentOf(key, layout), job, "latest-build.txt");
+  if (key.pull === undefined) return { latest: [beside], alias: undefined };
+  return { latest: [`${directory}/latest-build.txt`, beside], alias: `${directory}/${segment(key.buildId)}.txt` };
 }
 
-function repositorySegment(key: ResultKey): string {
-  return segment(`${key.org}_${key.repo}`.replaceAll("/", "_"));
+function parentOf(key: ResultKey, layout: Layout): readonly string[] {
+  if (key.type === "batch") return ["pr-logs", "pull", "batch"];
+  if (key.pull === undefined) return ["logs"];
+  return ["pr-logs", "pull", repositorySegment(key, layout), String(key.pull)];
+}
+
+function repositorySegment({ org, repo }: ResultKey, layout: Layout): string {
+  const inDefault = org === layout.defaultOrg;
+  const whole = segment(`${org}_${repo}`.replaceAll("/", "_"));
+  if (layout.strategy === "explicit") return whole;
+  if (inDefault && repo === layout.defaultRepo) return "";
+  return layout.strategy === "legacy" && inDefault ? segment(repo.replaceAll("/", "_")) : whole;
+}
+
+/** Empty names vanish, as in Prow. */
+function joined(...names: readonly string[]): string {
+  return names.filter((name) => name !== "").join("/");
 }
 
 /** One name of a path; anything else is a bug of the caller, since names are checked where they are read. */

@@ -12,10 +12,11 @@ import {
   extraRefsOf,
   type Job,
   jobEnvironment,
+  prowJobOf,
   type Refs,
   workingDirectory,
 } from "../jobs/index.ts";
-import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
+import type { LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   readonly git: Git;
   readonly executor: Executor;
   readonly results: ResultStore;
+  /** The run's page. */
+  readonly runUrl: (id: string) => string;
   readonly assembler: Assembler;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
   /** Folder for checkouts; tmpfs is welcome. */
@@ -78,12 +81,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   ): Promise<RunEnd> {
     const key = resultKeyOf(run, attempt.buildId);
     const progress: Progress = { testedCommit: undefined, testedTree: undefined, images: [], exitCode: undefined };
-    const begun = await options.results.begin(key, { at: attempt.startedAt, refs: run.refs, runId: run.id });
+    const begun = await options.results.begin(key, startedOf(run, attempt.startedAt));
+    if (begun.ok) await writeProwJob(run, key, attempt, { state: "pending" });
     if (!begun.ok) return endOf({ state: "error", description: begun.error.message }, progress, undefined);
     const log = await options.results.openLog(key, logBound);
     if (!log.ok) return endOf({ state: "error", description: log.error.message }, progress, undefined);
     const stop = await attemptRun({ run, attempt, key, log: log.value, signal, progress });
-    const end = await finish(run, key, log.value, stop, progress, attempt.buildId);
+    const end = await finish(run, key, log.value, stop, progress, attempt);
     return end;
   }
 
@@ -118,11 +122,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       limits: treeLimits,
     });
     const records = checkedOut.ok ? checkedOut.value.records : checkedOut.error.records;
-    const kept = await options.results.writeClone(scene.key, records);
+    const cloned = { ...startedOf(run, scene.attempt.startedAt), finalSha: mainTree(checkedOut)?.finalSha };
+    const kept = await options.results.cloned(scene.key, cloned, records);
     if (!kept.ok) return { state: "error", description: kept.error.message };
     if (!checkedOut.ok) return checkoutStop(checkedOut.error, log);
     const { trees, lent } = checkedOut.value;
-    const main = trees.find((tree) => tree.refs.auxiliary !== true) ?? trees[0];
+    const main = mainTree(checkedOut);
     progress.testedCommit = main?.finalSha;
     progress.testedTree = main?.tree;
     for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
@@ -292,15 +297,38 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return undefined;
   }
 
+  /** Prow 5.1: readers of a bucket look for the object itself; one that cannot be written stops nothing. */
+  async function writeProwJob(
+    run: Run,
+    key: ResultKey,
+    attempt: { readonly buildId: string; readonly startedAt: number },
+    now: { readonly state: RunEnd["state"] | "pending"; readonly reason?: string; readonly completedAt?: number },
+  ): Promise<void> {
+    const optional = run.type === "presubmit" ? { "prow.k8s.io/is-optional": String(run.job.optional) } : {};
+    const document = prowJobOf({
+      job: run.job,
+      runId: run.id,
+      buildId: attempt.buildId,
+      refs: run.refs,
+      createdAt: run.createdAt,
+      pendingAt: attempt.startedAt,
+      url: options.runUrl(run.id),
+      triggerLabels: optional,
+      ...now,
+    });
+    await options.results.writeDocument(key, "prowjob.json", document);
+  }
+
   async function finish(
     run: Run,
     key: ResultKey,
     log: LogWriter,
     stop: Stop,
     progress: Progress,
-    buildId: string,
+    attempt: { readonly buildId: string; readonly startedAt: number },
   ): Promise<RunEnd> {
-    const collected = await options.results.collect(key, join(folderOf(buildId), "artifacts"), artifactBounds);
+    const left = join(folderOf(attempt.buildId), "artifacts");
+    const collected = await options.results.collect(key, left, artifactBounds);
     const leftOut = collected.ok ? collected.value.leftOut : [collected.error.message];
     for (const line of leftOut.slice(0, 20)) log.line(`fairlead: artifact left out: ${line}`);
     const tests = await options.results.readTests(key);
@@ -308,6 +336,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const closed = await log.close();
     const dropped = closed.dropped > 0 ? ` (${closed.dropped} bytes of log were dropped over the bound)` : "";
     const passed = stop.state === "success";
+    // Before the end is written, since mirroring starts there.
+    const completedAt = options.clock.now();
+    await writeProwJob(run, key, attempt, { state: stop.state, reason: stop.description, completedAt });
     const finished = await options.results.finish(key, {
       at: options.clock.now(),
       passed,
@@ -379,6 +410,18 @@ function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
   if (outcome.kind === "could-not-start") return { state: "error", description: outcome.description };
   if (outcome.kind === "exited" && outcome.exitCode === 0) return { state: "success", description: "succeeded" };
   return { state: "failure", description: `${name} ${outcome.description}` };
+}
+
+function startedOf(run: Run, at: number): Started {
+  const extra = extraRefsOf(run.job);
+  const refs = run.type === "periodic" ? (extra.find((each) => each.auxiliary !== true) ?? run.refs) : run.refs;
+  return { at, refs, extraRefs: extra.filter((each) => each !== refs), runId: run.id };
+}
+
+/** Prow 4.5: the primary repository, else the first extra one that is not auxiliary. */
+function mainTree(checkedOut: Result<JobCheckout, unknown>): JobCheckout["trees"][number] | undefined {
+  if (!checkedOut.ok) return undefined;
+  return checkedOut.value.trees.find((tree) => tree.refs.auxiliary !== true) ?? checkedOut.value.trees[0];
 }
 
 /** Prow 1.2, 1.4: undecorated jobs get no checkout, nor do those that say so. */

@@ -11,6 +11,8 @@ export interface Home {
   readonly results: string;
   readonly work: string;
   readonly caches: string;
+  /** What is still to be mirrored. */
+  readonly mirror: string;
   readonly uploads: string;
   readonly backups: string;
   /** The administrator's token. */
@@ -29,6 +31,7 @@ export function homeAt(root: string, workRoot: string | undefined): Home {
     results: join(root, "results"),
     work: workRoot ?? join(root, "work"),
     caches: join(root, "caches"),
+    mirror: join(root, "mirror"),
     uploads: join(root, "uploads"),
     backups: join(root, "backups"),
     adminToken: join(root, "admin.token"),
@@ -40,7 +43,16 @@ export function homeAt(root: string, workRoot: string | undefined): Home {
 export async function prepareHome(home: Home): Promise<{ readonly first: boolean }> {
   const made = await mkdir(home.root, { recursive: true, mode: 0o700 });
   await chmod(home.root, 0o700);
-  for (const folder of [home.blobs, home.git, home.results, home.work, home.caches, home.uploads, home.backups]) {
+  for (const folder of [
+    home.blobs,
+    home.git,
+    home.results,
+    home.work,
+    home.caches,
+    home.mirror,
+    home.uploads,
+    home.backups,
+  ]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   await writeFile(join(home.root, ".gitignore"), "*\n");

@@ -15,9 +15,16 @@ export async function serveResults(results: ResultStore, path: string): Promise<
   const file = await results.open(path);
   if (file) {
     const ending = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
-    const type = images[ending] ?? "text/plain; charset=utf-8";
+    // Whatever a job calls a page or a script is shown as text; an archive is offered as one.
+    const archive = file.contentType === "application/gzip" ? file.contentType : undefined;
+    const type = images[ending] ?? archive ?? "text/plain; charset=utf-8";
     return new Response(Readable.toWeb(createReadStream(file.file, file.size > 0 ? { end: file.size - 1 } : {})), {
-      headers: { ...headers, "content-type": type, "content-length": String(file.size) },
+      headers: {
+        ...headers,
+        "content-type": type,
+        "content-length": String(file.size),
+        ...(file.contentEncoding && { "content-encoding": file.contentEncoding }),
+      },
     });
   }
   const entries = await results.list(path);
