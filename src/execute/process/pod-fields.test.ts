@@ -4,11 +4,14 @@ import { ignoredPodFields } from "./pod-fields.ts";
 test("names what a pod asks for and a process does not get", () => {
   const ignored = ignoredPodFields({
     nodeSelector: { disk: "fast" },
-    containers: [{ image: "tools:1", command: ["runner.sh"], args: ["make"], securityContext: { privileged: true } }],
+    containers: [
+      { image: "tools:1", command: ["runner.sh"], workingDir: "/srv", securityContext: { privileged: true } },
+    ],
   });
   expect(ignored.map(({ path }) => path)).toEqual([
     "nodeSelector",
     "containers[0].image",
+    "containers[0].workingDir",
     "containers[0].securityContext",
   ]);
   expect(ignored[1]?.consequence).toContain("tools of this machine");

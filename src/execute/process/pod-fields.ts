@@ -8,7 +8,7 @@ export interface IgnoredField {
 }
 
 const honouredInPod = new Set(["containers"]);
-const honouredInContainer = new Set(["name", "command", "args", "env", "workingDir"]);
+const honouredInContainer = new Set(["name", "command", "args", "env"]);
 
 const consequences: ReadonlyMap<string, string> = new Map([
   ["image", "the tools of this machine are used instead of those of the image"],
@@ -18,6 +18,7 @@ const consequences: ReadonlyMap<string, string> = new Map([
   ["volumeMounts", "nothing is mounted for the job but its own tree"],
   ["envFrom", "variables from config maps and secrets are absent"],
   ["hostNetwork", "the job has a network of its own"],
+  ["workingDir", "the job starts in its checkout"],
   ["hostPID", "the job sees its own processes only"],
   ["initContainers", "they are not run"],
 ]);
