@@ -1,5 +1,6 @@
 import type { Result } from "../core/index.ts";
 import type { Tier } from "../family/index.ts";
+import type { JsonObject } from "../jobs/index.ts";
 
 /** A folder of the host made visible to the job. */
 export interface Mount {
@@ -70,6 +71,13 @@ export interface Capability {
   readonly switchesOff: string;
 }
 
+/** A field of a pod spec that runs do without. */
+export interface IgnoredField {
+  /** Path in the pod spec: `nodeSelector`, `containers[0].securityContext`. */
+  readonly path: string;
+  readonly consequence: string;
+}
+
 export interface Executor {
   readonly name: string;
   start(spec: ExecutionSpec): Promise<Result<Execution>>;
@@ -78,5 +86,7 @@ export interface Executor {
   capabilities(): Promise<readonly Capability[]>;
   /** Full isolation as of design 9? If not, strangers' changes do not run, and why is said. */
   isolation(): Promise<{ readonly full: boolean; readonly missing: readonly string[] }>;
+  /** What of a job's pod has no effect here, in the order of the file. */
+  ignored(spec: JsonObject): readonly IgnoredField[];
   close(): Promise<void>;
 }

@@ -14,11 +14,11 @@ import {
   jobEnvironment,
   prowJobOf,
   type Refs,
-  workingDirectory,
 } from "../jobs/index.ts";
 import type { LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
+import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { Supervisor } from "./scheduler.ts";
 
@@ -132,7 +132,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     progress.testedTree = main?.tree;
     for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
     if (scene.signal.aborted) return aborted(scene.signal);
-    const cwd = workingDirectory(insideGopath, refs) ?? insideGopath;
+    const cwd = startFolder(insideGopath, refs);
     return await carryOutBody(scene, { component, main, folder, cwd, lent });
   }
 
@@ -148,8 +148,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
     const { run, log } = scene;
     if (run.job.body.kind === "pod") {
-      const container = containersOf(run.job.body.spec)[0];
+      const { spec } = run.job.body;
+      const container = containersOf(spec)[0];
       if (!container) return { state: "error", description: "the job's pod has no container" };
+      for (const line of podLines(run.job, options.executor.ignored(spec))) log.line(line);
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
     const { main } = place;
@@ -215,6 +217,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       { host: join(place.folder, "artifacts"), inside: insideArtifacts, writable: true },
       ...place.lent.map((path) => ({ host: path, inside: path, writable: false })),
       ...(caches ? [{ host: caches, inside: "/cache", writable: true }] : []),
+      await toolsMount(place.folder),
+      ...(container && run.job.body.kind === "pod"
+        ? await emptyVolumes(run.job.body.spec, container, place.folder)
+        : []),
     ];
     const facts = {
       job: run.job,
@@ -239,7 +245,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
       graceMs: run.job.gracePeriodMs,
-      limits: executionLimits,
+      limits: { ...executionLimits, memoryBytes: memoryLimit(container, executionLimits.memoryBytes) },
       network: "egress",
       onOutput: (chunk) => log.append(chunk),
     });
@@ -448,7 +454,7 @@ function describeRefs(refs: Refs): string {
 
 function baseEnvironment(cached: boolean): Record<string, string> {
   return {
-    PATH: "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    PATH: pathWithTools,
     HOME: "/home/prow",
     LANG: "C.UTF-8",
     TMPDIR: "/tmp",

@@ -10,6 +10,7 @@ import { openCgroups } from "./cgroups.ts";
 import { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
 import { findOnPath, readCapabilities, readMachine } from "./machine.ts";
 import { createOutputPipes } from "./output-pipes.ts";
+import { ignoredPodFields } from "./pod-fields.ts";
 import { childrenOf, hasEnded, kill, killMarked } from "./process-table.ts";
 import { watchLimits } from "./watch.ts";
 
@@ -227,6 +228,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     },
     sweep: () => killMarked(marker, `${home}/`),
     capabilities: () => readCapabilities({ full: missing.length === 0, missing }, options.cluster()),
+    ignored: ignoredPodFields,
     isolation: async () => ({ full: missing.length === 0, missing }),
     close: async () => {
       for (const execution of running) if (execution.pid !== undefined) kill(-execution.pid, "SIGKILL");
