@@ -409,7 +409,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       await mendChangeRefs(store, git, component.name);
     }
     await intake.recover();
-    mirrorQueue.start();
+    await mirrorQueue.start();
     await scheduler.start();
     ready = true;
     ticker.start();

@@ -158,7 +158,10 @@ function familyOf(document: FamilyDocument): Family {
       everyMs: durationOr(document.lanes.every, 6 * hour),
       ref: document.lanes.ref,
       env: document.lanes.env,
+      stable: document.lanes.stable,
+      canary: document.lanes.canary,
       canaryEnv: document.lanes.canaryEnv,
+      developmentEnv: document.lanes.developmentEnv,
     },
     generated: {
       image: document.jobs.image,

@@ -119,6 +119,7 @@ export const familySchema = z.strictObject({
       canary: z.string().optional(),
       env: z.record(variable, text).default({}),
       canaryEnv: z.record(variable, text).default({}),
+      developmentEnv: z.record(variable, text).default({}),
     })
     .optional(),
   jobs: z

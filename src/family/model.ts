@@ -76,9 +76,13 @@ export interface Lanes {
   readonly everyMs: number;
   /** Branch of the deployment that is tested. */
   readonly ref: string;
-  /** Variables of all lanes, and of those with canary images on top. */
+  /** Folders of the deployment whose manifests are used; `undefined`: what its scripts choose. */
+  readonly stable: string | undefined;
+  readonly canary: string | undefined;
+  /** Variables of all lanes; on top those with canary images, and `canary-dev`. */
   readonly env: VersionedEnv;
   readonly canaryEnv: VersionedEnv;
+  readonly developmentEnv: VersionedEnv;
 }
 
 export interface GeneratedSettings {

@@ -3,6 +3,7 @@ import { sampleComponent, sampleFamily } from "../../test/fixtures/sample-model.
 import { compilePattern } from "../core/index.ts";
 import { generateJobs } from "./generated.ts";
 import { branchMatches } from "./matching.ts";
+import { prowDocument } from "./prow-output.ts";
 
 const kubernetes = {
   versions: ["1.34", "1.35"],
@@ -72,5 +73,97 @@ describe("generated jobs", () => {
       expect(trigger.ok && trigger.value.matches(`looks good\n${job.rerunCommand}`)).toBe(true);
       expect(trigger.ok && trigger.value.matches(`${job.rerunCommand}-more`)).toBe(false);
     }
+  });
+});
+
+describe("generated jobs as Prow's", () => {
+  it("hand control to .prow.sh, with what TestGrid reads", () => {
+    const family = sampleFamily({
+      generated: {
+        image: "tools/ci:2",
+        labels: { a: "b" },
+        dashboard: "dash-${component}",
+        alertEmail: "ann@example.org",
+      },
+    });
+    const { presubmits, postsubmits, periodics } = prowDocument(family, generateJobs(family, {}));
+    expect(periodics).toEqual([]);
+    expect(presubmits["tools/greeter"]).toMatchObject([
+      {
+        name: "fam-greeter-pr",
+        always_run: true,
+        decorate: true,
+        labels: { a: "b" },
+        annotations: {
+          "testgrid-dashboards": "dash-greeter",
+          "testgrid-tab-name": "unit",
+          "testgrid-alert-email": "ann@example.org",
+        },
+        decoration_config: { timeout: "2h0m0s", grace_period: "15s" },
+        spec: { containers: [{ image: "tools/ci:2", command: ["runner.sh"], args: ["./.prow.sh"] }] },
+      },
+    ]);
+    expect(postsubmits["tools/greeter"]).toMatchObject([
+      { name: "fam-greeter-build", branches: ["^main$", "^master$", "^release-", "^v"] },
+    ]);
+  });
+
+  it("have lanes with a schedule, named for the deployment where there are several", () => {
+    const lanes = {
+      everyMs: 3_600_000,
+      ref: "main",
+      stable: "deploy/latest",
+      canary: undefined,
+      env: { A: "${version}" },
+      canaryEnv: { B: "1" },
+      developmentEnv: { C: "2" },
+    };
+    const deployment = sampleComponent({ name: "driver", repo: "driver", kind: "deployment" });
+    const one = generateJobs(sampleFamily({ components: [deployment], lanes, kubernetes }), {}).filter(
+      (job) => job.type === "periodic",
+    );
+    expect(
+      one.map((job) => [job.name, job.env["A"], job.env["B"], job.env["C"], job.env["CSI_PROW_DEPLOYMENT"]]),
+    ).toEqual([
+      ["fam-stable", "latest", undefined, undefined, "latest"],
+      ["fam-canary-1-34", "1.34", "1", undefined, undefined],
+      ["fam-canary-1-35", "1.35", "1", undefined, undefined],
+      ["fam-canary-dev", "latest", "1", "2", undefined],
+    ]);
+    expect(one[0]).toMatchObject({
+      needs: ["cluster"],
+      extraRefs: [{ org: "tools", repo: "driver", base_ref: "main" }],
+    });
+    const two = generateJobs(
+      sampleFamily({ components: [deployment, { ...deployment, name: "other" }], lanes, kubernetes }),
+      {},
+    );
+    expect(
+      two.some((job) => job.name === "fam-driver-stable") && two.some((job) => job.name === "fam-other-canary-dev"),
+    ).toBe(true);
+  });
+
+  it("run on the version under development and on alpha features only when asked for", () => {
+    const alpha = {
+      ...kubernetes,
+      alpha: { versions: ["1.34"], env: { CSI_PROW_TESTS: "alpha" } },
+      env: { CSI_PROW_TESTS: "sanity" },
+    };
+    const family = sampleFamily({ components: [sampleComponent({ deployed: true })], kubernetes: alpha });
+    const asked = generateJobs(family, {}).filter((job) => job.alwaysRun === false);
+    expect(asked.map((job) => [job.name, job.optional, job.env["CSI_PROW_TESTS"]])).toEqual([
+      ["fam-greeter-pr-master", true, undefined],
+      ["fam-greeter-pr-alpha-1-34", true, "alpha"],
+    ]);
+    const first = generateJobs(family, {})[0];
+    expect(first?.env).toEqual({ CSI_PROW_KUBERNETES_VERSION: "1.34", CSI_PROW_TESTS: "unit sanity" });
+    const own = { ...sampleComponent().jobs, versions: ["1.35"], withoutAlpha: true };
+    const narrowed = sampleFamily({ components: [sampleComponent({ deployed: true, jobs: own })], kubernetes: alpha });
+    expect(generateJobs(narrowed, {}).map((job) => job.name)).toEqual([
+      "fam-greeter-pr",
+      "fam-greeter-build",
+      "fam-greeter-pr-1-35",
+      "fam-greeter-pr-master",
+    ]);
   });
 });

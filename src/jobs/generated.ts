@@ -36,7 +36,10 @@ function defaultKubernetes(family: Family): string | undefined {
 /** A deployed component is also tested on the default version of Kubernetes. */
 function defaultEnv(family: Family, component: Component): Readonly<Record<string, string>> {
   const version = component.deployed && family.kubernetes.cluster !== "none" ? defaultKubernetes(family) : undefined;
-  return version === undefined ? {} : clusterEnv(family.kubernetes.env, version);
+  if (version === undefined) return {};
+  const env = clusterEnv(family.kubernetes.env, version);
+  const tests = env["CSI_PROW_TESTS"];
+  return tests === undefined || tests.split(" ").includes("unit") ? env : { ...env, CSI_PROW_TESTS: `unit ${tests}` };
 }
 
 interface Variant {

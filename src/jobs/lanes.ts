@@ -16,21 +16,37 @@ export function generateLanes(family: Family): readonly Job[] {
     const prefix = deployments.length === 1 ? family.name : `${family.name}-${deployment.name}`;
     const lane = (name: string, version: string, what: string, env: Readonly<Record<string, string>>) =>
       laneJob(family, lanes, deployment, { name: `${prefix}-${name}`, tab: name, version, what, env });
-    const development = kubernetes.developmentEnv;
+    const onDevelopment = versionOnly(kubernetes.developmentEnv);
+    const withCanaries = { ...folder(lanes.canary), ...lanes.canaryEnv };
     return [
-      lane("stable", "latest", "as pinned on the Kubernetes under development", development),
+      lane("stable", "latest", "as pinned on the Kubernetes under development", {
+        ...folder(lanes.stable),
+        ...onDevelopment,
+      }),
       ...kubernetes.versions.map((version) =>
         lane(`canary-${dashed(version)}`, version, `with canary images on Kubernetes ${version}`, {
-          ...kubernetes.env,
-          ...lanes.canaryEnv,
+          ...withCanaries,
+          ...versionOnly(kubernetes.env),
         }),
       ),
       lane("canary-dev", "latest", "with canary images on the Kubernetes under development", {
-        ...development,
-        ...lanes.canaryEnv,
+        ...withCanaries,
+        ...lanes.developmentEnv,
+        ...onDevelopment,
       }),
     ];
   });
+}
+
+/** Of the variables of changes' jobs only the one that names the version is the lanes' too. */
+function versionOnly(env: Readonly<Record<string, string>>): Record<string, string> {
+  const value = env["CSI_PROW_KUBERNETES_VERSION"];
+  return value === undefined ? {} : { CSI_PROW_KUBERNETES_VERSION: value };
+}
+
+/** `.prow.sh` takes the name of a folder below the deployment's `deploy/`. */
+function folder(path: string | undefined): Record<string, string> {
+  return path === undefined ? {} : { CSI_PROW_DEPLOYMENT: path.split("/").at(-1) ?? path };
 }
 
 interface LaneVariant {
@@ -60,7 +76,7 @@ function laneJob(family: Family, lanes: Lanes, deployment: Component, variant: L
     // What is tested are images that exist: nothing is built.
     env: {
       CSI_PROW_BUILD_JOB: "false",
-      ...clusterEnv({ ...variant.env, ...lanes.env }, version),
+      ...clusterEnv({ ...lanes.env, ...variant.env }, version),
       ...substituted(deployment.jobs.env, version),
     },
     timeoutMs,
