@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { greeter, mergeAndWait, proposeAndWait, serveFamily } from "../test/fixtures/served-family.ts";
+import { measureCheckout } from "./checkout.ts";
 import { measureNoOpRun } from "./no-op-run.ts";
+import { highestResident, measureProwLoad } from "./prow-load.ts";
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
@@ -92,6 +94,37 @@ function demo(): void {
   rmSync(home, { recursive: true, force: true });
 }
 
+async function checkouts(): Promise<void> {
+  print(
+    "Checkout of a change merged with its base, mirror warm, against the contract's own commands on the same mirror.",
+  );
+  const folder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  for (const [what, shape, wanted] of [
+    ["5,000 commits, 400 files", { commits: 5000, files: 400 }, 10],
+    ["20 commits, 8,000 files", { commits: 20, files: 8000 }, 3],
+  ] as const) {
+    const { oursMs, scriptMs } = await measureCheckout(folder, shape);
+    const times = (scriptMs / oursMs).toFixed(1);
+    print(
+      `  ${what}: ours ${oursMs.toFixed(0)} ms, script ${scriptMs.toFixed(0)} ms: ${times} times faster (at least ${wanted})`,
+    );
+  }
+}
+
+async function jobFiles(): Promise<void> {
+  print(
+    "Loading and checking job files of the size of kubernetes/test-infra, against a plain parse by the yaml package.",
+  );
+  const figures = await measureProwLoad(join(process.cwd(), "dist/prow-worker.mjs"));
+  const ratio = (figures.oursMs / figures.plainParseMs).toFixed(2);
+  print(
+    `  ${figures.jobs} jobs, ${figures.megabytes.toFixed(1)} MB: ours ${figures.oursMs.toFixed(0)} ms, plain parse ${figures.plainParseMs.toFixed(0)} ms, ratio ${ratio}; unchanged ${figures.unchangedMs.toFixed(0)} ms (at most 700); an event over 461 jobs ${figures.planMs.toFixed(1)} ms (at most 5); ${megabytes(highestResident())} at most resident (400)`,
+  );
+}
+
+// First, while nothing else has grown this process.
+await jobFiles();
+await checkouts();
 await noOpRuns();
 await tagToPullable();
 await idleServer();

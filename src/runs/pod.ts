@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Mount } from "../execute/index.ts";
 import { type Container, type Job, type JsonObject, workingDirectory } from "../jobs/index.ts";
 
-const toolsInside = "/tools";
+// In a bare process paths are put in place of it by text, so that it must stand nowhere else.
+const toolsInside = "/fairlead-tools";
 
 /** Most real jobs start with `runner.sh`, which in Prow's image prepares an engine and then runs its arguments. */
 const tools: Readonly<Record<string, string>> = {
@@ -22,7 +23,8 @@ export async function toolsMount(folder: string): Promise<Mount> {
 export const pathWithTools = `${toolsInside}:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
 
 /** Folders of the machine or of ours that no volume may cover. */
-const covered = /^\/(usr|lib\w*|bin|sbin|etc|proc|sys|dev|run|tools|logs|cache|tmp|home\/prow\/go)(\/|$)/;
+const covered =
+  /^\/(usr|lib\w*|bin|sbin|etc|proc|sys|dev|run|tools|fairlead-tools|logs|cache|tmp|home\/prow\/go)(\/|$)/;
 
 /** Volumes that begin empty, made in the run's folder; all others are told as ignored. */
 export async function emptyVolumes(spec: JsonObject, container: Container, folder: string): Promise<readonly Mount[]> {
