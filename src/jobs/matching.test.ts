@@ -1,3 +1,5 @@
+import fc from "fast-check";
+import { RE2JS } from "re2js";
 import { describe, expect, it } from "vitest";
 import { sampleJob } from "../../test/fixtures/sample-model.ts";
 import { branchMatches, contextRequired, filesMatch, needsExplicitTrigger } from "./matching.ts";
@@ -59,4 +61,61 @@ describe("what a job is", () => {
     [{ optional: true }, false],
     [{ skipReport: true }, false],
   ] as const)("%j blocks: %s", (over, expected) => expect(contextRequired(sampleJob(over))).toBe(expected));
+});
+
+/** Branches and patterns that collide often: anchors, alternatives, classes, and characters that mean something. */
+const name = fc.string({ unit: fc.constantFrom("m", "a", "i", "n", "-", ".", "1", "/", "é", "\n"), maxLength: 8 });
+const pattern = fc.oneof(
+  name.map((text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")),
+  fc.constantFrom(
+    "^m",
+    "n$",
+    "m|n",
+    "a.",
+    "[a-i]+",
+    "(?i)MAIN",
+    "\\d",
+    "^$",
+    ".",
+    "(ma)+i?",
+    "\\pL",
+    "\\Qa.\\E",
+    "(?m)^a",
+    "\\s",
+    "\\z",
+  ),
+);
+
+describe("against RE2 itself", () => {
+  const search = (source: string, text: string) => RE2JS.compile(source).matcher(text).find();
+
+  it("a list of branches is its parts joined with |, searched anywhere, and the deny list wins", () => {
+    fc.assert(
+      fc.property(
+        fc.array(pattern, { maxLength: 4 }),
+        fc.array(pattern, { maxLength: 3 }),
+        name,
+        (allow, deny, branch) => {
+          const denied = deny.length > 0 && search(deny.join("|"), branch);
+          const expected = !denied && (allow.length === 0 || search(allow.join("|"), branch));
+          expect(branchMatches({ branches: allow, skipBranches: deny }, branch)).toEqual({ ok: true, value: expected });
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("run_if_changed needs one path, skip_if_only_changed one that does not match", () => {
+    fc.assert(
+      fc.property(pattern, fc.array(name, { maxLength: 5 }), (source, files) => {
+        const some = files.some((file) => search(source, file));
+        const other = files.some((file) => !search(source, file));
+        const asked = (over: object) =>
+          filesMatch({ runIfChanged: undefined, skipIfOnlyChanged: undefined, ...over }, files);
+        expect(asked({ runIfChanged: source })).toEqual({ ok: true, value: some ? "run" : "skip" });
+        expect(asked({ skipIfOnlyChanged: source })).toEqual({ ok: true, value: other ? "run" : "skip" });
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });

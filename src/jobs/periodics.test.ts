@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sampleJob } from "../../test/fixtures/sample-model.ts";
 import type { Schedule } from "./model.ts";
@@ -85,4 +86,24 @@ describe("cron", () => {
       expect(checkCron(each)).toEqual({ ok: true, value: undefined });
     },
   );
+
+  it("says of plain expressions what the calendar's reader says", () => {
+    const number = fc.integer({ min: 0, max: 65 });
+    const part = fc.oneof(
+      fc.constant("*"),
+      number.map(String),
+      fc.tuple(number, number).map(([a, b]) => `${a}-${b}`),
+      fc.tuple(fc.constantFrom("*", "1-5", "3"), fc.integer({ min: 0, max: 12 })).map(([a, b]) => `${a}/${b}`),
+    );
+    const field = fc.array(part, { minLength: 1, maxLength: 2 }).map((parts) => parts.join(","));
+    fc.assert(
+      fc.property(fc.tuple(field, field, field, field, field), (fields) => {
+        // Six fields take the other way, with the same rules for the last five.
+        const whole = checkCron(`0 ${fields.join(" ")}`);
+        const plain = checkCron(fields.join(" "));
+        expect(plain.ok).toBe(whole.ok);
+      }),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -72,8 +72,36 @@ export function checkCron(expression: string): Result<void> {
     const period = parseDuration(every);
     return period.ok ? ok(undefined) : period;
   }
+  if (isPlainCron(expression)) return ok(undefined);
   const parsed = parseCron(expression);
   return parsed.ok ? ok(undefined) : parsed;
+}
+
+const bounds = [
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 6],
+] as const;
+
+/** Five fields of numbers, ranges, steps and `*`, as nearly all are: what these mean needs no calendar to be known. */
+function isPlainCron(expression: string): boolean {
+  const fields = expression.trim().split(/\s+/);
+  return (
+    fields.length === bounds.length &&
+    fields.every((field, index) => {
+      const [least, most] = bounds[index] ?? [0, 0];
+      return field.split(",").every((part) => {
+        const [, low, high, step] = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/.exec(part) ?? ["none"];
+        if (part === "" || (low === undefined && !part.startsWith("*"))) return false;
+        const [from, to] = [Number(low ?? least), Number(high ?? low ?? most)];
+        return (
+          from >= least && to <= most && from <= to && Number(step ?? 1) >= 1 && Number(step ?? 1) <= most - least + 1
+        );
+      });
+    })
+  );
 }
 
 function parseCron(expression: string): Result<Cron> {

@@ -1,7 +1,7 @@
 import { formatGoDuration } from "../../core/index.ts";
 import type { Json, JsonObject } from "../../jobs/index.ts";
 import { type Complaints, jsonOf, type Path, type Struct, structOf } from "./struct.ts";
-import type { Yaml } from "./yaml11.ts";
+import type { Yaml } from "./yaml-scalars.ts";
 
 const members: ReadonlySet<string> = new Set([
   "timeout",

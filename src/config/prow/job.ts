@@ -16,7 +16,7 @@ import { checkPod, objects, podOf, textOf } from "./pod.ts";
 import { type Preset, presetsFor, withPresets } from "./presets.ts";
 import { refsOf } from "./refs.ts";
 import { type Complaints, isMap, jsonOf, type Path, type Struct, structOf } from "./struct.ts";
-import type { Yaml } from "./yaml11.ts";
+import type { Yaml } from "./yaml-scalars.ts";
 
 /** What a job is completed with from the rest of the configuration. */
 export interface JobSurroundings {

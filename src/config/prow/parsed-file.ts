@@ -4,7 +4,8 @@ import type { Diagnostic } from "../diagnostics.ts";
 import { type JobEntry, type JobSurroundings, jobOf } from "./job.ts";
 import { type Preset, presetOf } from "./presets.ts";
 import { type Complaints, isMap, type Path, structOf } from "./struct.ts";
-import { isProblem, readYaml11, type Yaml, type YamlDocument } from "./yaml11.ts";
+import type { Yaml } from "./yaml-scalars.ts";
+import { isProblem, readYaml11, type YamlDocument } from "./yaml11.ts";
 
 /** A file as it was read; `name` is how people are told of it. */
 export interface ProwFile {

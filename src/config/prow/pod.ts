@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../jobs/index.ts";
 import { type Complaints, isMap, kindOf, type Path } from "./struct.ts";
-import { scalarText, type Yaml, type YamlMap } from "./yaml11.ts";
+import { scalarText, type Yaml, type YamlMap } from "./yaml-scalars.ts";
 
 /** Members of a pod that are true or false, and those that are whole numbers; every other scalar is text. */
 const booleans = new Set(

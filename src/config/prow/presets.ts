@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from "../../jobs/index.ts";
 import { objects, podOf, textOf } from "./pod.ts";
 import { type Complaints, structOf } from "./struct.ts";
-import type { Yaml } from "./yaml11.ts";
+import type { Yaml } from "./yaml-scalars.ts";
 
 /** Prow 1.11: what is added to every job with all of its labels; without labels to every job. */
 export interface Preset {
   readonly labels: Readonly<Record<string, string>>;
+  /** The same as pairs: looked at for every job. */
+  readonly pairs: readonly (readonly [string, string])[];
   readonly env: readonly JsonObject[];
   readonly volumes: readonly JsonObject[];
   readonly volumeMounts: readonly JsonObject[];
@@ -24,8 +26,10 @@ export function presetOf(value: Yaml, path: readonly (string | number)[], compla
     const pod = podOf(container ? { containers: [{ [name]: raw }] } : { [name]: raw }, path, complaints);
     return objects(container ? objects(pod.containers)[0]?.[name] : pod[name]);
   };
+  const labels = read.record("labels");
   return {
-    labels: read.record("labels"),
+    labels,
+    pairs: Object.entries(labels),
     env: list("env"),
     volumes: list("volumes"),
     volumeMounts: list("volumeMounts"),
@@ -50,7 +54,7 @@ export function duplicatePairs(
 
 /** Presets that a job's labels call for, in the order in which they were loaded. */
 export function presetsFor(labels: Readonly<Record<string, string>>, presets: readonly Preset[]): readonly Preset[] {
-  return presets.filter((preset) => Object.entries(preset.labels).every(([label, value]) => labels[label] === value));
+  return presets.filter((preset) => preset.pairs.every(([label, value]) => labels[label] === value));
 }
 
 /** The pod with the presets in it, and each conflict as a sentence: there are no rules for overriding. */

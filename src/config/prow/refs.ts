@@ -1,7 +1,7 @@
 import type { Refs } from "../../jobs/index.ts";
 import { isCloneUri } from "./clone-uri.ts";
 import { type Complaints, type Path, structOf } from "./struct.ts";
-import type { Yaml } from "./yaml11.ts";
+import type { Yaml } from "./yaml-scalars.ts";
 
 const members: ReadonlySet<string> = new Set([
   "org",

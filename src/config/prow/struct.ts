@@ -1,6 +1,6 @@
 import { compilePattern, parseDuration } from "../../core/index.ts";
 import type { Json } from "../../jobs/index.ts";
-import { scalarText, type Yaml, type YamlMap } from "./yaml11.ts";
+import { scalarText, type Yaml, type YamlMap } from "./yaml-scalars.ts";
 
 export type Path = readonly (string | number)[];
 

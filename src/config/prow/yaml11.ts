@@ -1,10 +1,6 @@
 import { type Event, getScalarValue, parseEvents, YAMLException } from "js-yaml";
-
-/** A document as Go's YAML library reads it: YAML 1.1 scalars, the last of equal keys wins. */
-export type Yaml = null | boolean | number | string | Yaml[] | YamlMap;
-export interface YamlMap {
-  [key: string]: Yaml;
-}
+import { readPlainYaml } from "./plain-yaml.ts";
+import { keyText, resolvePlain, Unreadable, type Yaml, type YamlMap } from "./yaml-scalars.ts";
 
 export interface YamlProblem {
   readonly message: string;
@@ -31,6 +27,14 @@ const deepest = 100;
  * aliases written out, an anchor that contains itself, an alias of nothing.
  */
 export function readYaml11(text: string): YamlDocument | YamlProblem {
+  const offsets = new Map<object, number>();
+  const plain = readPlainYaml(text, offsets);
+  if (plain) return documentOf(text, plain.value, offsets);
+  return readWholeYaml(text);
+}
+
+/** By the whole parser, whatever is in it. */
+export function readWholeYaml(text: string): YamlDocument | YamlProblem {
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth: deepest });
@@ -41,33 +45,29 @@ export function readYaml11(text: string): YamlDocument | YamlProblem {
   const offsets = new Map<object, number>();
   try {
     const value = build(text, events, offsets);
-    let again: Event[] | undefined;
-    return {
-      value,
-      offsetOf: (node) => offsets.get(node) ?? 0,
-      forgetOffsets: () => offsets.clear(),
-      // Places are asked for in few files, and a million events kept alive would cost more than reading those again.
-      placeOf: (path) => {
-        again ??= parseEvents(text, { maxDepth: deepest });
-        return placeOf(text, again, path);
-      },
-    };
+    return documentOf(text, value, offsets);
   } catch (error) {
     if (error instanceof Unreadable) return { message: error.message, offset: error.offset };
     throw error;
   }
 }
 
-export function isProblem(read: YamlDocument | YamlProblem): read is YamlProblem {
-  return "message" in read;
+function documentOf(text: string, value: Yaml, offsets: Map<object, number>): YamlDocument {
+  let events: Event[] | undefined;
+  return {
+    value,
+    offsetOf: (node) => offsets.get(node) ?? 0,
+    forgetOffsets: () => offsets.clear(),
+    // Places are asked for in few files, and a million events kept alive would cost more than reading those again.
+    placeOf: (path) => {
+      events ??= parseEvents(text, { maxDepth: deepest });
+      return placeOf(text, events, path);
+    },
+  };
 }
 
-class Unreadable extends Error {
-  readonly offset: number;
-  constructor(message: string, offset: number) {
-    super(message);
-    this.offset = offset;
-  }
+export function isProblem(read: YamlDocument | YamlProblem): read is YamlProblem {
+  return "message" in read;
 }
 
 interface Frame {
@@ -166,11 +166,6 @@ function merge(into: YamlMap, merges: readonly Yaml[], offset: number): void {
   }
 }
 
-function keyText(value: Yaml, offset: number): string {
-  if (value !== null && typeof value === "object") throw new Unreadable("a key must be a scalar", offset);
-  return value === null ? "null" : scalarText(value);
-}
-
 type ScalarEvent = Extract<Event, { type: 4 }>;
 
 function scalar(text: string, event: ScalarEvent): Yaml {
@@ -178,43 +173,6 @@ function scalar(text: string, event: ScalarEvent): Yaml {
   const tag = event.tagStart < 0 ? undefined : text.slice(event.tagStart, event.tagEnd);
   if (event.style !== 1 || tag === "!!str" || tag === "!") return raw;
   return resolvePlain(raw);
-}
-
-const words = new Map<string, null | boolean>([
-  ...["", "~", "null", "Null", "NULL"].map((word) => [word, null] as const),
-  ...["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"].map((word) => [word, true] as const),
-  ...["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"].map((word) => [word, false] as const),
-]);
-
-/** Plain scalars by the rules of YAML 1.1 as Go's library has them; a whole number too large to be exact stays text. */
-function resolvePlain(raw: string): Yaml {
-  if (raw.length <= 5) {
-    const word = words.get(raw);
-    if (word !== undefined) return word;
-  }
-  const first = raw.charCodeAt(0);
-  const numeric = (first >= 48 && first <= 57) || first === 43 || first === 45 || first === 46;
-  return numeric ? (numberOf(raw) ?? raw) : raw;
-}
-
-function numberOf(raw: string): number | undefined {
-  const plain = raw.replaceAll("_", "");
-  if (/^[-+]?\.(inf|Inf|INF)$/.test(plain)) return plain.startsWith("-") ? -Infinity : Infinity;
-  if (/^\.(nan|NaN|NAN)$/.test(plain)) return Number.NaN;
-  const sign = plain.startsWith("-") ? -1 : 1;
-  const digits = plain.replace(/^[-+]/, "");
-  const whole = /^0x[0-9a-fA-F]+$|^0b[01]+$|^0o[0-7]+$|^(0|[1-9]\d*)$/.test(digits)
-    ? Number(digits)
-    : /^0[0-7]+$/.test(digits)
-      ? Number.parseInt(digits, 8)
-      : undefined;
-  if (whole !== undefined) return Number.isSafeInteger(whole) ? sign * whole : undefined;
-  return /^(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(digits) ? sign * Number(digits) : undefined;
-}
-
-/** Prow 0: where Go wants a string, other scalars are written out again: `true`, `30`, `1.5`. */
-export function scalarText(value: boolean | number | string): string {
-  return String(value);
 }
 
 function placeOf(text: string, events: readonly Event[], path: readonly (string | number)[]): number {
