@@ -54,9 +54,14 @@ export async function measureProwLoad(worker: string): Promise<ProwLoadFigures> 
   const mine = Array.from({ length: 461 }, () => reading.jobs)
     .flat()
     .slice(0, 461);
-  const planned = performance.now();
-  for (const job of mine) decideAutomatic(job, { branch: "master", files: ["pkg/a.go", "docs/b.md"] });
-  const planMs = performance.now() - planned;
+  const event = (file: string) => {
+    const started = performance.now();
+    for (const job of mine) decideAutomatic(job, { branch: "master", files: [file, "docs/b.md"] });
+    return performance.now() - started;
+  };
+  // The first event compiles the patterns.
+  event("pkg/a.go");
+  const planMs = event("cmd/b.go");
   const megabytes = texts.reduce((sum, text) => sum + text.length, 0) / 1e6;
   rmSync(folder, { recursive: true });
   return { jobs, megabytes, oursMs, unchangedMs, plainParseMs, planMs };

@@ -23,10 +23,9 @@ export async function checkout(request: CheckoutRequest): Promise<Result<Checked
 
   const bad = badNames(request);
   if (bad) return failed(bad);
-  for (const commit of [request.baseSha, ...request.pulls.map((pull) => pull.sha)]) {
-    const size = await sizeOf(request, commit);
-    if (!size.ok) return failed(size.error);
-  }
+  const commits = [request.baseSha, ...request.pulls.map((pull) => pull.sha)];
+  const sizes = await Promise.all(commits.map((commit) => sizeOf(request, commit)));
+  for (const size of sizes) if (!size.ok) return failed(size.error);
   const base = await sizeOf(request, request.baseSha);
   if (!base.ok) return failed(base.error);
   const gitDir = join(request.directory, ".git");
@@ -97,12 +96,16 @@ async function mergePulls(
   const seconds = (await repository.describeCommit(request.baseSha)).committedAt / 1000;
   let commit = request.baseSha;
   for (const [index, pull] of pulls.entries()) {
-    if (await repository.isAncestor(pull.sha, commit)) {
+    const started = process.hrtime.bigint();
+    // Nearly always there is something to merge, so both are asked at once.
+    const [contained, tree] = await Promise.all([
+      repository.isAncestor(pull.sha, commit),
+      mergeTrees(attributes ? call : { gitDir: repository.directory }, commit, pull.sha),
+    ]);
+    if (contained) {
       commands.push(note(`git merge --no-ff ${pull.sha}`, "Already up to date."));
       continue;
     }
-    const started = process.hrtime.bigint();
-    const tree = await mergeTrees(attributes ? call : { gitDir: repository.directory }, commit, pull.sha);
     const merge = `git merge-tree --write-tree ${commit} ${pull.sha}`;
     if (!tree.ok) {
       commands.push({

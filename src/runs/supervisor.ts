@@ -118,7 +118,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const checkedOut = await options.git.checkoutJob({
       root: join(folder, "go"),
       refs,
-      componentOf: (each) => componentFor(options.family(), each),
+      // What is tested is the component that the run was decided for, whatever its repository is called by now.
+      componentOf: (each) =>
+        each === run.refs ? { name: component.name, url: component.repository } : componentFor(options.family(), each),
       limits: treeLimits,
     });
     const records = checkedOut.ok ? checkedOut.value.records : checkedOut.error.records;
