@@ -122,10 +122,13 @@ async function jobFiles(): Promise<void> {
   );
 }
 
-// First, while nothing else has grown this process.
-await jobFiles();
-await checkouts();
-await noOpRuns();
-await tagToPullable();
-await idleServer();
-demo();
+if (process.argv[2] === "job-files") await jobFiles();
+else {
+  await noOpRuns();
+  await checkouts();
+  // In a process of its own, so that its memory is its own.
+  execFileSync(process.execPath, [process.argv[1] ?? "", "job-files"], { stdio: "inherit" });
+  await tagToPullable();
+  await idleServer();
+  demo();
+}

@@ -82,11 +82,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const key = resultKeyOf(run, attempt.buildId);
     const progress: Progress = { testedCommit: undefined, testedTree: undefined, images: [], exitCode: undefined };
     const begun = await options.results.begin(key, startedOf(run, attempt.startedAt));
-    if (begun.ok) await writeProwJob(run, key, attempt, { state: "pending" });
+    // Beside the checkout; done before the end is written over it.
+    const announced = begun.ok ? writeProwJob(run, key, attempt, { state: "pending" }) : Promise.resolve();
     if (!begun.ok) return endOf({ state: "error", description: begun.error.message }, progress, undefined);
     const log = await options.results.openLog(key, logBound);
     if (!log.ok) return endOf({ state: "error", description: log.error.message }, progress, undefined);
     const stop = await attemptRun({ run, attempt, key, log: log.value, signal, progress });
+    await announced;
     const end = await finish(run, key, log.value, stop, progress, attempt);
     return end;
   }
