@@ -290,6 +290,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const views = createViews({
     db: store.db,
     family,
+    problem: () => configuration.problem(),
     clock,
     results,
     url: () => url,

@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { describeFault } from "../../core/index.ts";
 import type { ComponentRow } from "../../store/index.ts";
 import type { ChecklistItem, FamilyView } from "./model.ts";
 import { canaryCount, changeRows, componentRows, releaseRows, runRows } from "./records.ts";
@@ -43,6 +44,7 @@ export async function showFamily(sources: ViewSources): Promise<FamilyView> {
     ),
   ];
   const fresh = releases.length === 0;
+  const problem = sources.problem?.();
   const waiting = checklist.find((item) => item.mark === "queued");
   return {
     family: family.name,
@@ -54,6 +56,7 @@ export async function showFamily(sources: ViewSources): Promise<FamilyView> {
       family.kubernetes.cluster === "none" && family.components.some((component) => component.deployed)
         ? ["No cluster is set: Kubernetes tests are not run here, and what needs them is never green."]
         : [],
+    problem: problem ? describeFault({ ...problem, hint: undefined }) : null,
     next: {
       urgency: "ready",
       text: fresh ? "clone a component and propose a change" : (waiting?.text ?? "where each component stands"),

@@ -109,6 +109,8 @@ export interface FamilyView {
   readonly cluster: string;
   /** The opt-outs that every page says. */
   readonly notes: readonly string[];
+  /** Why the configuration as it is now is not in force, with its place; null while it is. */
+  readonly problem: string | null;
   readonly next: NextStep;
 }
 

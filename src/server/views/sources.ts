@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { Clock } from "../../core/index.ts";
+import type { Clock, Fault } from "../../core/index.ts";
 import type { Family } from "../../family/index.ts";
 import type { ResultStore } from "../../results/index.ts";
 import type { Database } from "../../store/index.ts";
@@ -8,6 +8,8 @@ import type { Database } from "../../store/index.ts";
 export interface ViewSources {
   readonly db: Kysely<Database>;
   readonly family: () => Family;
+  /** Why the configuration files as they are now are not in force. */
+  readonly problem?: (() => Fault | undefined) | undefined;
   readonly clock: Clock;
   readonly results: Pick<ResultStore, "pathOf" | "listArtifacts">;
   /** The server's address without a final slash: `http://127.0.0.1:7070`. */

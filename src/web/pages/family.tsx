@@ -13,9 +13,19 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
         <h1>{family.family}</h1>
         <span class="dim">{sentence(status)}</span>
       </div>
-      {needs.length === 0 ? null : (
+      {needs.length === 0 && family.problem === null ? null : (
         <Part title="Needs a person">
           <ul class="needs">
+            {family.problem === null ? null : (
+              <li>
+                <b>configuration</b>
+                <span />
+                <span>
+                  <State mark="error" word="not in force" /> {family.problem}. The last good one is:{" "}
+                  <code>fairlead check</code>
+                </span>
+              </li>
+            )}
             {needs.slice(0, mostNeeds).map((row) => (
               <li>
                 <b>
