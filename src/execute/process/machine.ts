@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type { Capability } from "../model.ts";
 import type { CageParts } from "./cage.ts";
 import { forwarderScript } from "./forwarder.ts";
+import { kubekinsCapability, kubekinsTools } from "./kubekins.ts";
 
 const run = promisify(execFile);
 
@@ -113,8 +114,12 @@ const programs = [
 /** What jobs can need, beyond a POSIX shell. */
 export async function readCapabilities(
   isolation: { readonly full: boolean; readonly missing: readonly string[] },
+  limits: Capability,
   cluster: string,
 ): Promise<readonly Capability[]> {
+  const seen = await Promise.all(
+    kubekinsTools.map(async (tool) => ((await findInCage(tool)) === undefined ? [] : [tool])),
+  );
   const found = await Promise.all(
     programs.map(async ({ need, args, mend }): Promise<Capability> => {
       const file = await findInCage(need);
@@ -136,7 +141,9 @@ export async function readCapabilities(
       mend: isolation.full ? "" : "apt-get install bubblewrap",
       switchesOff: "strangers' changes; jobs of others run as this user, with this machine's network",
     },
+    limits,
     ...found,
+    kubekinsCapability(new Set(seen.flat())),
     {
       need: "container-engine",
       present: false,

@@ -8,6 +8,7 @@ import type { Execution, ExecutionSpec, Executor, Outcome } from "../model.ts";
 import { cageArguments, cagedCommand } from "./cage.ts";
 import { openCgroups } from "./cgroups.ts";
 import { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
+import { limitsCapability } from "./limits.ts";
 import { findOnPath, readCapabilities, readMachine } from "./machine.ts";
 import { createOutputPipes } from "./output-pipes.ts";
 import { ignoredPodFields } from "./pod-fields.ts";
@@ -227,7 +228,12 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       return ok(await bare(spec));
     },
     sweep: () => killMarked(marker, `${home}/`),
-    capabilities: () => readCapabilities({ full: missing.length === 0, missing }, options.cluster()),
+    capabilities: () =>
+      readCapabilities(
+        { full: missing.length === 0, missing },
+        limitsCapability({ asRoot, controlGroups: cgroups !== undefined, caged: noCage.length === 0 }),
+        options.cluster(),
+      ),
     ignored: ignoredPodFields,
     isolation: async () => ({ full: missing.length === 0, missing }),
     close: async () => {
