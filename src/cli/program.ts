@@ -12,6 +12,7 @@ import { addInit } from "./commands/init.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addBackport, addBranch, addFreeze, addMark, addThaw } from "./commands/maintenance.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addOpen } from "./commands/open.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -135,6 +136,11 @@ const commands = [
   addAbort,
   addRelease,
   addApprove,
+  addBranch,
+  addFreeze,
+  addThaw,
+  addMark,
+  addBackport,
   addToken,
 ];
 

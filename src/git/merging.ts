@@ -23,6 +23,23 @@ export async function mergeTrees(call: GitCall, ours: string, theirs: string): P
 }
 
 /**
+ * The difference `from` -> `to` applied on top of `onto`, without a work tree. git 2.39 has no `--merge-base` for
+ * `merge-tree`, so the three trees become commits of a tiny history of their own, whose fork point is `from`.
+ */
+export async function pickTree(
+  call: GitCall,
+  pick: { readonly onto: string; readonly from: string; readonly to: string },
+): Promise<Result<string, MergeFault>> {
+  const identity = { name: "fairlead", email: "fairlead@fairlead.invalid", seconds: 1_000_000_000, message: "pick\n" };
+  const fork = await commitTree(call, { ...identity, tree: `${pick.from}^{tree}`, parents: [] });
+  if (!fork.ok) return fork;
+  const ours = await commitTree(call, { ...identity, tree: `${pick.onto}^{tree}`, parents: [fork.value] });
+  if (!ours.ok) return ours;
+  const theirs = await commitTree(call, { ...identity, tree: `${pick.to}^{tree}`, parents: [fork.value] });
+  return theirs.ok ? await mergeTrees(call, ours.value, theirs.value) : theirs;
+}
+
+/**
  * Prow 4.1: one merge commit for each pull that the base does not contain yet, authored and committed by ci-robot, dated
  * base time + k. `git merge` names the branch in its message unless it takes it for a default one.
  */

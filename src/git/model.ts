@@ -12,6 +12,14 @@ export interface RefValue {
   readonly commit: ObjectId | undefined;
 }
 
+/** One step of a branch, along first parents. */
+export interface LandedCommit {
+  readonly commit: ObjectId;
+  readonly subject: string;
+  readonly committedAt: number;
+  readonly patch: string | undefined;
+}
+
 /** One bare repository of a component under `<home>/git/<component>.git`: hosted by the local forge, mirror of any other. */
 export interface Repository {
   readonly component: string;
@@ -57,6 +65,18 @@ export interface Repository {
     baseRef: string,
     heads: readonly ObjectId[],
   ): Promise<Result<{ commit: ObjectId; tree: ObjectId }, Fault & { readonly conflicts?: readonly string[] }>>;
+  /** The tree that has the difference `from` -> `to` on top of `onto`; a conflict names its files. Moves no ref. */
+  pick(input: {
+    readonly onto: ObjectId;
+    readonly from: ObjectId;
+    readonly to: ObjectId;
+  }): Promise<Result<ObjectId, Fault & { readonly conflicts?: readonly string[] }>>;
+  /**
+   * What landed on `to` since it left `from`, along first parents, newest first, at most `limit`: each with the patch id
+   * of its difference from its first parent (`undefined` for one without a difference). Fault `limit` when the differences
+   * are too large to be compared.
+   */
+  landed(from: ObjectId, to: ObjectId, limit: number): Promise<Result<readonly LandedCommit[]>>;
   /** A commit object with the given tree and parents, for landing a tested change. Moves no ref. */
   commitTree(input: {
     readonly tree: ObjectId;

@@ -1,7 +1,8 @@
 import type { Repository } from "../git/index.ts";
 import { type GateAnswer, gate } from "../plan/index.ts";
+import { freezeOn } from "../policy/index.ts";
 import type { FactSources } from "./facts.ts";
-import type { StoredChange } from "./records.ts";
+import { freezesOf, publishedVersions, type StoredChange } from "./records.ts";
 
 export interface GateReading {
   readonly answer: GateAnswer;
@@ -17,6 +18,7 @@ export async function readGate(
   repository: Repository,
   change: StoredChange,
   defaultBranch: string,
+  now: number,
 ): Promise<GateReading | undefined> {
   const baseSha = await repository.commitOf(`refs/heads/${change.base}`);
   if (baseSha === undefined) return undefined;
@@ -46,6 +48,13 @@ export async function readGate(
       baseSha: row.base_sha,
       notRunNeed: row.not_run_need ?? undefined,
     })),
+    freeze: freezeOn(
+      change.base,
+      await freezesOf(sources.store.db, change.component),
+      await publishedVersions(sources.store.db, change.component),
+      now,
+    ),
+    forRelease: change.for_release ?? undefined,
     conflicts: merged.ok ? [] : (merged.error.conflicts ?? [merged.error.message]),
   });
   const tree = merged.ok ? merged.value.tree : undefined;

@@ -68,7 +68,7 @@ export function createLanding(options: LandingOptions): Landing {
     if (change.state !== "open") return err(fault("refused", `change ${number} is ${change.state}`));
     const repository = await options.git.open(name);
     const defaultBranch = component.defaultBranch ?? (await repository.defaultBranch()) ?? "main";
-    const read = await readGate(options, repository, change, defaultBranch);
+    const read = await readGate(options, repository, change, defaultBranch, clock.now());
     if (!read) return err(fault("refused", `there is no branch ${change.base} any more`));
     const { answer, baseSha, tree } = read;
     const facts = { missing: answer.missing, conflicts: answer.conflicts, required: answer.required };

@@ -1,13 +1,14 @@
 import { type Clock, forOneLine, type Ids } from "../core/index.ts";
-import { type Component, mayMaintain, type Principal, type Role, roleAtLeast } from "../family/index.ts";
+import { type Component, mayMaintain } from "../family/index.ts";
 import type { CommandAnswer, PushHandler, PushRequest, RefCommand } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
 import { publicTags } from "../release/index.ts";
 import type { Store } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
 import type { Decided, Intake } from "./intake.ts";
+import { changeRef, describeProposal, propose } from "./propose.ts";
 import { judgePush } from "./push-rules.ts";
-import { findChange, insertChange } from "./records.ts";
+import { findChange } from "./records.ts";
 
 export interface PushOptions extends FactSources {
   readonly store: Store;
@@ -19,7 +20,6 @@ export interface PushOptions extends FactSources {
 }
 
 const absent = "0".repeat(40);
-const mostFiles = 500_000;
 
 /** Answers pushes to hosted repositories: judged, written down, moved by compare-and-swap, decided, told. */
 export function createPushHandler(options: PushOptions): PushHandler {
@@ -109,33 +109,21 @@ async function openChange(
 ): Promise<CommandAnswer> {
   const described = await describeProposal(repository, base, command.after);
   if ("refusal" in described) return refused(command.ref, described.refusal, [described.line]);
-  const { baseSha, files, title } = described;
-  let number = 0;
-  const decided = await options.intake.submit(component.name, async (trx) => {
-    const at = options.clock.now();
-    number = await insertChange(trx, {
-      component: component.name,
-      base,
-      baseSha,
-      head: command.after,
-      title,
-      author: request.principal.user,
-      authorRole: roleHere(request.principal, component),
-      files,
-      at,
-    });
-    // The row is written before the ref moves; a crash between the two is mended at start from the row.
-    return { kind: "change", action: "opened", component: component.name, number, actor: request.principal, at };
+  const opened = await propose(options, repository, {
+    component,
+    base,
+    head: command.after,
+    by: request.principal,
+    ...described,
   });
-  const ref = `refs/pull/${number}/head`;
-  const moved = await repository.updateRef(ref, absent, command.after);
-  if (!moved.ok) return refused(command.ref, "could not be stored", [moved.error.message]);
+  if (!opened.ok) return refused(command.ref, "could not be stored", [opened.error.message]);
+  const { number, decided } = opened.value;
   return {
     ref: command.ref,
     accepted: true,
-    movedRef: ref,
+    movedRef: changeRef(number),
     lines: [
-      `Change ${number} of ${component.name}: ${forOneLine(title, 100)}`,
+      `Change ${number} of ${component.name}: ${forOneLine(described.title, 100)}`,
       `${options.baseUrl()}/changes/${component.name}/${number}`,
       ...tellChange(decided),
       `Update it with: git push origin HEAD:refs/changes/${number}`,
@@ -183,7 +171,7 @@ async function updateChange(
       .execute();
     return { kind: "change", action: "updated", component: component.name, number, actor: request.principal, at };
   });
-  const ref = `refs/pull/${number}/head`;
+  const ref = changeRef(number);
   const before = (await repository.refs()).find((candidate) => candidate.name === ref)?.object ?? absent;
   const moved = await repository.updateRef(ref, before, command.after);
   if (!moved.ok) return refused(command.ref, "could not be stored", [moved.error.message]);
@@ -197,34 +185,6 @@ async function updateChange(
       ...tellChange(decided),
     ],
   };
-}
-
-type Proposal =
-  | { readonly refusal: string; readonly line: string }
-  | { readonly baseSha: string; readonly files: readonly string[]; readonly title: string };
-
-async function describeProposal(repository: Repository, base: string, head: string): Promise<Proposal> {
-  const baseSha = await repository.commitOf(`refs/heads/${base}`);
-  if (baseSha === undefined) return { refusal: "no such branch", line: `There is no branch ${forOneLine(base)}.` };
-  if ((await repository.commitOf(head)) === undefined)
-    return { refusal: "not a commit", line: "Push a commit, not another object." };
-  if (!(await repository.hasAtMost(head, mostFiles)))
-    return {
-      refusal: "too many files",
-      line: `A change may have ${mostFiles.toLocaleString("en")} files, its base included.`,
-    };
-  if (await repository.isAncestor(head, baseSha)) {
-    return { refusal: "nothing new", line: `${forOneLine(base)} has these commits already.` };
-  }
-  const fork = await repository.mergeBase(baseSha, head);
-  const files = fork === undefined ? [] : await repository.changedFiles(fork, head);
-  return { baseSha, files, title: (await repository.describeCommit(head)).subject };
-}
-
-/** The author's role in this component; a maintainer of others is a contributor here. */
-function roleHere(principal: Principal, component: Component): Role | undefined {
-  if (mayMaintain(principal, component)) return principal.role === "administrator" ? "administrator" : "maintainer";
-  return roleAtLeast(principal.role, "contributor") ? "contributor" : undefined;
 }
 
 function tellChange(decided: readonly Decided[]): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { Role } from "../family/index.ts";
 import type { ChangeFacts, FamilyEvent } from "../plan/index.ts";
+import type { Freeze } from "../policy/index.ts";
 import type { ChangeRow, ComponentRow, EventRow, RefRow, Store, Trx } from "../store/index.ts";
 
 export type StoredChange = Selectable<ChangeRow>;
@@ -108,6 +109,37 @@ export function changeFactsOf(row: StoredChange): ChangeFacts {
   };
 }
 
+/** Freezes of a component that were not thawed; those whose date or publication ended them are among them. */
+export async function freezesOf(db: Store["db"], component: string): Promise<readonly Freeze[]> {
+  const rows = await db
+    .selectFrom("freezes")
+    .selectAll()
+    .where("component", "=", component)
+    .where("ended_at", "is", null)
+    .orderBy("from_at")
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    branch: row.branch,
+    version: row.version,
+    from: row.from_at,
+    until: row.until_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+    by: row.by_user,
+  }));
+}
+
+/** Versions of the component that are public: what ends a freeze by itself. */
+export async function publishedVersions(db: Store["db"], component: string): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom("releases")
+    .select("version")
+    .where("component", "=", component)
+    .where("state", "in", ["published", "withdrawn"])
+    .execute();
+  return new Set(rows.map((row) => row.version));
+}
+
 export interface NewChange {
   readonly component: string;
   readonly base: string;
@@ -117,6 +149,7 @@ export interface NewChange {
   readonly author: string;
   readonly authorRole: Role | undefined;
   readonly files: readonly string[];
+  readonly backportOf?: number | undefined;
   readonly at: number;
 }
 
@@ -149,6 +182,8 @@ export async function insertChange(trx: Trx, change: NewChange): Promise<number>
       merged_by: null,
       override_reason: null,
       conflicts: "",
+      for_release: null,
+      backport_of: change.backportOf ?? null,
     })
     .execute();
   return number;

@@ -18,6 +18,18 @@ const mergeable: GateFacts = {
   files: ["a.go"],
   runs: [green],
   conflicts: [],
+  freeze: undefined,
+  forRelease: undefined,
+};
+
+const freeze = {
+  id: "1",
+  branch: "main",
+  version: "v2.0.0",
+  from: 0,
+  until: Date.UTC(2026, 10, 30, 12),
+  endedAt: undefined,
+  by: "ada",
 };
 
 describe("the gate", () => {
@@ -80,5 +92,28 @@ describe("the gate", () => {
   it("names files by which a change says how it is tested", () => {
     const files = [".prow.sh", ".prow/a/b", ".fairlead.yaml", "Makefile", "release-tools/x", "src/Makefile", "prow.sh"];
     expect(gate({ ...mergeable, files }).ownTests).toEqual(files.slice(0, 5));
+  });
+});
+
+describe("KEP: a freeze", () => {
+  it("holds a green change that is for no release, and names the release, the end and who froze", () => {
+    const answer = gate({ ...mergeable, freeze });
+    expect(answer.allowed).toBe(false);
+    expect(answer.required).toEqual(["fam-greeter-pr", "freeze"]);
+    expect(answer.stale).toBe(false);
+    expect(answer.reason).toBe("freeze holds it: main takes only changes for v2.0.0 until 2026-11-30T12:00 (ada)");
+  });
+
+  it("holds a change that is for another release", () => {
+    expect(gate({ ...mergeable, freeze, forRelease: "v1.9.1" }).allowed).toBe(false);
+  });
+
+  it("lets a change for that release through, and counts as a check that is green", () => {
+    const answer = gate({ ...mergeable, freeze, forRelease: "v2.0.0" });
+    expect(answer).toMatchObject({ allowed: true, reason: "all 2 required checks are green" });
+  });
+
+  it("never lets a red change through", () => {
+    expect(gate({ ...mergeable, freeze, forRelease: "v2.0.0", runs: [] }).allowed).toBe(false);
   });
 });

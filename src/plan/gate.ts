@@ -1,5 +1,6 @@
 import type { RunState } from "../family/index.ts";
 import { branchMatches, contextRequired, type Job, requiredFor } from "../jobs/index.ts";
+import type { Freeze } from "../policy/index.ts";
 
 export interface GateFacts {
   readonly jobs: readonly Job[];
@@ -18,7 +19,14 @@ export interface GateFacts {
   }[];
   /** Files in conflict with the base as it is now. */
   readonly conflicts: readonly string[];
+  /** The freeze in force on the base. */
+  readonly freeze: Freeze | undefined;
+  /** The release that a maintainer marked the change for. */
+  readonly forRelease: string | undefined;
 }
+
+/** Context of the required status that a freeze puts on every change to its branch. */
+const freezeContext = "freeze";
 
 export interface GateAnswer {
   readonly allowed: boolean;
@@ -39,10 +47,11 @@ export interface GateAnswer {
  */
 export function gate(facts: GateFacts): GateAnswer {
   const always = requiredContexts(facts.jobs, facts.base, facts.files);
-  const required = [...new Set([...always, ...requiredIfPresent(facts)])];
+  const jobs = [...new Set([...always, ...requiredIfPresent(facts)])];
+  const required = facts.freeze ? [...jobs, freezeContext] : jobs;
   const missing: { context: string; why: string }[] = [];
   let stale = false;
-  for (const context of required) {
+  for (const context of jobs) {
     const run = facts.runs.find((candidate) => candidate.context === context);
     if (!run) missing.push({ context, why: "has not run" });
     else if (run.notRunNeed !== undefined) missing.push({ context, why: run.description });
@@ -56,6 +65,8 @@ export function gate(facts: GateFacts): GateAnswer {
       });
     }
   }
+  if (facts.freeze && facts.forRelease !== facts.freeze.version)
+    missing.push({ context: freezeContext, why: frozenSentence(facts.base, facts.freeze) });
   const allowed = missing.length === 0 && facts.conflicts.length === 0;
   return {
     allowed,
@@ -66,6 +77,12 @@ export function gate(facts: GateFacts): GateAnswer {
     ownTests: facts.files.filter(saysHowItIsTested),
     reason: reasonOf(allowed, required, missing, facts.conflicts),
   };
+}
+
+/** KEP: while a branch is frozen, only changes for that release are accepted. */
+export function frozenSentence(branch: string, freeze: Freeze): string {
+  const until = freeze.until === undefined ? "it is published" : new Date(freeze.until).toISOString().slice(0, 16);
+  return `holds it: ${branch} takes only changes for ${freeze.version} until ${until} (${freeze.by})`;
 }
 
 /** Contexts that a merge of such a change waits for. */

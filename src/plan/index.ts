@@ -5,7 +5,7 @@ export {
   type DecisionDifference,
 } from "./compare.ts";
 export { decide } from "./decide.ts";
-export { type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.ts";
+export { frozenSentence, type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.ts";
 export type * from "./model.ts";
 export { changeActions } from "./model.ts";
 export { type RefDifference, reconcileRefs } from "./reconcile.ts";

@@ -7,6 +7,7 @@ import {
   type FactSources,
   type Intake,
   type Landing,
+  type MaintenanceActs,
   outsideEventSchema,
   type ReleaseActs,
   type RunActs,
@@ -17,6 +18,7 @@ import type { Job } from "../jobs/index.ts";
 import type { Plan } from "../plan/index.ts";
 import type { ResultStore } from "../results/index.ts";
 import type { Access } from "./access.ts";
+import { maintenanceRoutes } from "./maintenance-routes.ts";
 import { acting, type Route, reading } from "./routes.ts";
 import type { Views } from "./views/index.ts";
 
@@ -32,6 +34,7 @@ export interface ApiParts {
   readonly landing: Landing;
   readonly changeActs: ChangeActs;
   readonly releaseActs: ReleaseActs;
+  readonly maintenanceActs: MaintenanceActs;
   readonly runActs: RunActs;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
@@ -240,6 +243,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       z.object({ reason }),
       ({ params, body, principal }) => parts.releaseActs.approve(params["id"] ?? "", body.reason, principal),
     ),
+    ...maintenanceRoutes(parts.maintenanceActs),
     {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>
         principal.role === "administrator"

@@ -15,6 +15,7 @@ export interface Database {
   decisions: DecisionRow;
   feed: FeedRow;
   changes: ChangeRow;
+  freezes: FreezeRow;
   runs: RunRow;
   attempts: AttemptRow;
   releases: ReleaseRow;
@@ -128,6 +129,25 @@ export interface ChangeRow {
   override_reason: string | null;
   /** Empty, or the files in conflict with the base, JSON. */
   conflicts: string;
+  /** The release that it was marked for: it passes a freeze for that release. */
+  for_release: string | null;
+  /** Number of the change that this one brings to a maintenance branch. */
+  backport_of: number | null;
+}
+
+/** Over when it was thawed, its date came or its version was published: judged when looked at, never by a timer. */
+export interface FreezeRow {
+  id: string;
+  component: string;
+  branch: string;
+  version: string;
+  reason: string;
+  by_user: string;
+  from_at: number;
+  until_at: number | null;
+  ended_at: number | null;
+  ended_by: string | null;
+  ended_reason: string | null;
 }
 
 export interface RunRow {

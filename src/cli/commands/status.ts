@@ -33,6 +33,11 @@ export function addStatus(program: Command, context: CommandContext): void {
       `${row.next.mark ? `${glyphs[row.next.mark.state]} ` : ""}${row.next.text}`,
     ]);
     output.print(table(["COMPONENT", "RELEASE", "AGE", "HEAD", "REQUIRED", "CANARY", "AGE", "NEXT"], rows));
+    for (const row of status.value.items)
+      for (const { branch, version, until, by } of row.frozen)
+        output.print(
+          `Frozen: ${row.component} ${branch}, for ${version}, until ${until === null ? "it is published" : until.slice(0, 16)} (${by})`,
+        );
     const { next } = status.value;
     output.print(next.command === undefined ? next.text : `Next: ${next.command}`);
     return 0;

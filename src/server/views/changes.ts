@@ -1,8 +1,10 @@
 import type { Selectable } from "kysely";
 import { err, fault, ok, type Result } from "../../core/index.ts";
 import { tierOfChange } from "../../family/index.ts";
+import { frozenSentence } from "../../plan/index.ts";
 import type { ChangeRow, RunRow } from "../../store/index.ts";
 import { newestPerContext, runRefOf, summariseChecks } from "./checks.ts";
+import { type Freezes, readFreezes } from "./freezes.ts";
 import { markOfChange } from "./marks.ts";
 import type { ChangeItem, ChangeView, CheckSummary, List, ListFilter } from "./model.ts";
 import { changeNext, endedHow } from "./next-step.ts";
@@ -15,8 +17,11 @@ export async function listChanges(sources: ViewSources, filter: ListFilter): Pro
   const rows = await changeRows(sources.db, filter);
   const limit = boundedLimit(filter.limit);
   const items: ChangeItem[] = [];
+  const freezes = new Map<string, Freezes>();
   for (const row of rows.slice(0, limit)) {
-    items.push(changeItem(sources, row, await changeRuns(sources.db, row.component, row.number)));
+    const frozen = freezes.get(row.component) ?? (await readFreezes(sources, row.component));
+    freezes.set(row.component, frozen);
+    items.push(changeItem(sources, row, await changeRuns(sources.db, row.component, row.number), frozen));
   }
   return { items, more: rows.length > limit };
 }
@@ -25,6 +30,7 @@ export function changeItem(
   sources: ViewSources,
   row: Selectable<ChangeRow>,
   runs: readonly Selectable<RunRow>[],
+  freezes: Freezes,
 ): ChangeItem {
   const required = summariseChecks(runs.filter((run) => run.head === row.head));
   return {
@@ -46,21 +52,23 @@ export function changeItem(
       state: row.state,
       base: row.base,
       required,
-      blockers: blockersOf(row, required),
+      blockers: blockersOf(row, required, freezes),
     }),
   };
 }
 
 /** Why the gate is shut, in words; the most telling first. */
-function blockersOf(row: Selectable<ChangeRow>, required: CheckSummary): readonly string[] {
+function blockersOf(row: Selectable<ChangeRow>, required: CheckSummary, freezes: Freezes): readonly string[] {
   if (row.state !== "open") return [];
   const conflicts = fileList(row.conflicts);
+  const freeze = freezes.on(row.base);
   const allowed = tierOfChange({
     authorRole: row.author_role ?? undefined,
     headAllowed: row.allowed_head === row.head,
   });
   return [
     ...(conflicts.length > 0 ? [`it conflicts with ${row.base} in ${conflicts.join(", ")}`] : []),
+    ...(freeze && row.for_release !== freeze.version ? [`the freeze ${frozenSentence(row.base, freeze)}`] : []),
     ...required.runs.flatMap((run) => {
       if (run.mark === "success") return [];
       if (run.mark === "notrun") return [`${run.job} was not run here: needs ${run.notRunNeed ?? "something"}`];
@@ -90,7 +98,8 @@ export async function showChange(sources: ViewSources, component: string, number
     return err(fault("not-found", `${component} has no change ${number}`, { hint }));
   }
   const runs = await changeRuns(sources.db, component, number);
-  const item = changeItem(sources, row, runs);
+  const freezes = await readFreezes(sources, component);
+  const item = changeItem(sources, row, runs, freezes);
   const current = newestPerContext(runs.filter((run) => run.head === row.head));
   return ok({
     ...item,
@@ -99,6 +108,8 @@ export async function showChange(sources: ViewSources, component: string, number
     headAllowed: row.allowed_head === row.head,
     files: fileList(row.files),
     conflicts: fileList(row.conflicts),
+    forRelease: row.for_release,
+    backportOf: row.backport_of,
     merged:
       row.merged_commit === null
         ? null
@@ -108,7 +119,7 @@ export async function showChange(sources: ViewSources, component: string, number
             by: row.merged_by ?? "unknown",
             override: row.override_reason,
           },
-    blockers: blockersOf(row, item.required),
+    blockers: blockersOf(row, item.required, freezes),
     optional: current.filter((run) => run.required === 0).map(runRefOf),
     earlier: runs.filter((run) => !current.includes(run)).map((run) => runItem(sources, run)),
     update: `git push origin HEAD:refs/changes/${number}`,

@@ -72,6 +72,15 @@ export interface CheckSummary {
   readonly runs: readonly RunRef[];
 }
 
+/** A branch that takes only changes for one release. */
+export interface FrozenBranch {
+  readonly branch: string;
+  readonly version: string;
+  /** null: until it is published or thawed. */
+  readonly until: string | null;
+  readonly by: string;
+}
+
 export interface StatusRow {
   readonly component: string;
   readonly kind: ComponentKind;
@@ -88,6 +97,7 @@ export interface StatusRow {
   readonly required: CheckSummary;
   readonly canary: { readonly tag: string; readonly commit: string; readonly moved: string } | null;
   readonly openChanges: number;
+  readonly frozen: readonly FrozenBranch[];
   readonly next: NextStep;
 }
 
@@ -201,6 +211,10 @@ export interface ChangeView extends ChangeItem {
   readonly headAllowed: boolean;
   readonly files: readonly string[];
   readonly conflicts: readonly string[];
+  /** The release that it was marked for: it passes a freeze for that release. */
+  readonly forRelease: string | null;
+  /** Number of the change that it brings to its base. */
+  readonly backportOf: number | null;
   readonly merged: {
     readonly at: string | null;
     readonly commit: string;

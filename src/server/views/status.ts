@@ -4,6 +4,7 @@ import type { Component } from "../../family/index.ts";
 import type { ComponentRow, ReleaseRow } from "../../store/index.ts";
 import { changeItem } from "./changes.ts";
 import { summariseChecks } from "./checks.ts";
+import { readFreezes } from "./freezes.ts";
 import type { ChangeItem, ComponentView, NextStep, StatusRow, StatusView } from "./model.ts";
 import { nextStep, type UnfinishedRelease } from "./next-step.ts";
 import {
@@ -79,8 +80,11 @@ async function statusOf(
   const adopted = component.kind === "internal" ? undefined : await newestAdopted(db, name);
   const canary = (await newestCanaries(db, name)).find((row) => row.tag === "canary");
   const open = (await changeRows(db, { component: name, state: "open", limit: 100 })).slice(0, 100);
+  const freezes = await readFreezes(sources, name);
   const changes: ChangeItem[] = [];
-  for (const row of open.slice(0, 20)) changes.push(changeItem(sources, row, await changeRuns(db, name, row.number)));
+  for (const row of open.slice(0, 20)) {
+    changes.push(changeItem(sources, row, await changeRuns(db, name, row.number), freezes));
+  }
   const row: StatusRow = {
     component: name,
     kind: component.kind,
@@ -94,6 +98,7 @@ async function statusOf(
     required,
     canary: canary ? { tag: canary.tag, commit: canary.commit_id, moved: iso(canary.at) } : null,
     openChanges: open.length,
+    frozen: freezes.all,
     next: nextStep({
       component: name,
       kind: component.kind,

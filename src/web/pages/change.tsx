@@ -36,6 +36,15 @@ export const ChangePage: FC<{ change: ChangeView; viewer: Viewer; now: number }>
               {change.base} <Commit id={change.baseCommit} />
             </>,
           ],
+          ...(change.forRelease === null ? [] : ([["For", change.forRelease]] as const)),
+          ...(change.backportOf === null
+            ? []
+            : ([
+                [
+                  "Backport of",
+                  <a href={pagePath.change(change.component, change.backportOf)}>{`#${change.backportOf}`}</a>,
+                ],
+              ] as const)),
           ["Opened", <Clock at={change.opened} />],
           ["Updated", <Clock at={change.updated} />],
           ...(change.merged

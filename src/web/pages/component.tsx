@@ -40,6 +40,7 @@ export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ c
             "Maintainers",
             component.maintainers.length > 0 ? component.maintainers.join(", ") : "every maintainer's token",
           ],
+          ...frozenFacts(status),
           ["Taken in", component.stateDetail],
         ]}
       />
@@ -93,6 +94,15 @@ export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ c
     </>
   );
 };
+
+function frozenFacts({ frozen }: ComponentView["status"]): [string, string][] {
+  if (frozen.length === 0) return [];
+  const each = frozen.map(
+    ({ branch, version, until, by }) =>
+      `${branch} takes only changes for ${version} until ${until === null ? "it is published" : until.slice(0, 16)} (${by})`,
+  );
+  return [["Frozen", each.join("; ")]];
+}
 
 function kindOf(component: ComponentView): string {
   const { kind } = component.status;
