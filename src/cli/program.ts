@@ -26,6 +26,7 @@ import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
+import { addNote, addWithdraw } from "./commands/verdicts.ts";
 import { addWhy } from "./commands/why.ts";
 import { type Connection, connect } from "./connect.ts";
 import { type CliDependencies, type CommandContext, exitOf, type GlobalOptions } from "./context.ts";
@@ -136,6 +137,8 @@ const commands = [
   addAbort,
   addRelease,
   addApprove,
+  addWithdraw,
+  addNote,
   addBranch,
   addFreeze,
   addThaw,

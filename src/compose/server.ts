@@ -23,6 +23,7 @@ import {
   createReleaseActs,
   createRunActs,
   createTicker,
+  createVerdictActs,
   findComponent,
   mendChangeRefs,
 } from "../intake/index.ts";
@@ -337,6 +338,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     changeActs: createChangeActs({ ...sources, clock, intake }),
     releaseActs: createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns }),
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
+    verdictActs: createVerdictActs({ ...sources, clock }),
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
     results,
     jobs,

@@ -11,3 +11,4 @@ export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseAc
 export { type Reproduction, type ReproductionRequest, reproductionOf } from "./reproduction.ts";
 export { createRunActs, type RunActs } from "./run-acts.ts";
 export { createTicker } from "./ticker.ts";
+export { createVerdictActs, type VerdictActs } from "./verdict-acts.ts";

@@ -69,6 +69,9 @@ export async function insertRelease(store: Store, trx: Trx, release: NewRelease)
       publishing_at: null,
       published_at: null,
       ended_at: null,
+      withdrawn_at: null,
+      withdrawn_by: null,
+      withdrawn_reason: null,
     })
     .execute();
   await feedRelease(store, trx, release.component, id, release.state, release.at);

@@ -13,6 +13,7 @@ import {
   type RunActs,
   readEventFile,
   reproductionOf,
+  type VerdictActs,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Plan } from "../plan/index.ts";
@@ -35,6 +36,7 @@ export interface ApiParts {
   readonly changeActs: ChangeActs;
   readonly releaseActs: ReleaseActs;
   readonly maintenanceActs: MaintenanceActs;
+  readonly verdictActs: VerdictActs;
   readonly runActs: RunActs;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
@@ -242,6 +244,22 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       "maintainer",
       z.object({ reason }),
       ({ params, body, principal }) => parts.releaseActs.approve(params["id"] ?? "", body.reason, principal),
+    ),
+    acting(
+      "POST",
+      "/releases/:id/withdraw",
+      "Marks a published release as not to be used; its bytes and its tag stay.",
+      "maintainer",
+      z.object({ reason }),
+      ({ params, body, principal }) => parts.verdictActs.withdraw(params["id"] ?? "", body.reason, principal),
+    ),
+    acting(
+      "POST",
+      "/releases/:id/notes",
+      "Keeps the result of a test that a person did; a failed candidate refuses its final version.",
+      "maintainer",
+      z.object({ result: z.enum(["pass", "fail"]), text: z.string().trim().max(2000).default("") }),
+      ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
     ...maintenanceRoutes(parts.maintenanceActs),
     {

@@ -19,6 +19,7 @@ export interface Database {
   runs: RunRow;
   attempts: AttemptRow;
   releases: ReleaseRow;
+  release_notes: ReleaseNoteRow;
   built_images: BuiltImageRow;
   publications: PublicationRow;
   canaries: CanaryRow;
@@ -230,6 +231,20 @@ export interface ReleaseRow {
   publishing_at: number | null;
   published_at: number | null;
   ended_at: number | null;
+  withdrawn_at: number | null;
+  withdrawn_by: string | null;
+  withdrawn_reason: string | null;
+}
+
+/** The result of a test that a person did; the newest one of a release is what counts. */
+export interface ReleaseNoteRow {
+  seq: Generated<number>;
+  release_id: string;
+  /** `pass`, `fail`. */
+  result: string;
+  text: string;
+  by_user: string;
+  at: number;
 }
 
 /** An image assembled by a run; its bytes are in the blob store and kept as long as this row. */

@@ -200,3 +200,51 @@ describe("KEP: a freeze before a major update", () => {
     await land({ free: "free" });
   });
 });
+
+describe("what people say of a release", () => {
+  it("keeps results of manual tests, newest first", async () => {
+    await family.fairlead("note", "greeter@v2.0.0", "upgraded from v1", "--result", "pass");
+    const noted = await family.fairlead("note", "greeter@v2.0.0", "lost a volume", "--result", "fail");
+    expect(noted.stdout).toMatch(/fail: lost a volume \(admin.*\)\n {2}pass: upgraded from v1/);
+    const page = await (await fetch(`${family.url()}/releases/greeter%40v2.0.0`)).text();
+    expect(page).toContain("lost a volume");
+  });
+
+  it("withdraws what is published: everybody is told, bytes and tag stay", async () => {
+    const pulled = async () =>
+      (
+        await fetch(`${family.url()}/v2/fam/greeter/manifests/v2.0.0`, {
+          headers: { authorization: `Bearer ${await family.token()}` },
+        })
+      ).headers.get("docker-content-digest");
+    const before = await pulled();
+    expect(before).toMatch(/^sha256:/);
+    const withdrawn = await family.fairlead("withdraw", "greeter@v2.0.0", "--reason", "loses volumes");
+    expect(withdrawn.stderr).toBe("");
+    expect(withdrawn.stdout).toContain("⊠ withdrawn: withdrawn by ");
+    expect(await pulled()).toBe(before);
+    expect((await family.fairlead("releases")).stdout).toMatch(/greeter@v2\.0\.0 +⊠ withdrawn/);
+    expect((await family.fairlead("status")).stdout).toContain("v1.0.1");
+    expect((await family.fairlead("why", "greeter@v2.0.0")).stdout).toContain("loses volumes");
+    const page = await (await fetch(`${family.url()}/releases/greeter%40v2.0.0`)).text();
+    expect(page).toContain("Withdrawn: do not use it");
+    const moved = await family.git(clone, "push", "origin", "--force", "main:refs/tags/v2.0.0");
+    expect(moved.stderr).toContain("v2.0.0 of greeter was published");
+  });
+
+  it("says what cannot be: twice, unpublished, unknown, without a reason, by who may not", async () => {
+    const asked: readonly [readonly string[], string][] = [
+      [["withdraw", "greeter@v2.0.0", "--reason", "again"], "greeter@v2.0.0 is withdrawn; only what was published"],
+      [["withdraw", "greeter@v9.0.0", "--reason", "x"], "there is no release greeter@v9.0.0"],
+      [["withdraw", "greeter@v1.0.0"], "required option '--reason <text>'"],
+      [["withdraw", "greeter@v1.0.0", "--reason", " "], "reason: is empty"],
+      [["note", "greeter@v2.0.0", "x", "--result", "pass"], "results are noted on what was published"],
+      [["note", "greeter@v1.0.0", "x", "--result", "maybe"], "Allowed choices are pass, fail"],
+    ];
+    for (const [args, words] of asked) {
+      const answer = await family.fairlead(...args);
+      expect(answer.code, args.join(" ")).not.toBe(0);
+      expect(answer.stderr).toContain(words);
+    }
+  });
+});

@@ -78,6 +78,7 @@ function tellDetails(context: CommandContext, release: ReleaseView): void {
     const where = image.registries.map((each) => `${each.registry} ${each.state}`).join(", ");
     output.print(`  ${image.name} ${image.digest ?? ""} ${image.platforms.join(" ")} ${where}`);
   }
+  for (const note of release.notes) output.print(`  ${note.result}: ${note.text} (${note.by})`);
   if (release.withoutImages) output.print("  this component has no images: its tag is the release");
   if (release.pull !== null) output.print(`  pull: ${release.pull}`);
   output.print(release.next.command === undefined ? release.next.text : `Next: ${release.next.command}`);

@@ -285,6 +285,14 @@ export interface ReleaseView extends ReleaseItem {
     readonly approvers: readonly string[];
   } | null;
   readonly approved: { readonly by: string; readonly reason: string } | null;
+  readonly withdrawn: { readonly at: string; readonly by: string; readonly reason: string } | null;
+  /** Results of tests that people did, newest first. */
+  readonly notes: readonly {
+    readonly at: string;
+    readonly result: "pass" | "fail";
+    readonly text: string;
+    readonly by: string;
+  }[];
   /** The component owns no image: its tag is the release. */
   readonly withoutImages: boolean;
   readonly pull: string | null;

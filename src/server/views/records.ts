@@ -10,6 +10,7 @@ import type {
   Database,
   DecisionRow,
   PublicationRow,
+  ReleaseNoteRow,
   ReleaseRow,
   RunRow,
 } from "../../store/index.ts";
@@ -295,4 +296,15 @@ export async function lastFeedSeq(db: Db): Promise<number> {
     .select((eb) => eb.fn.max("seq").as("seq"))
     .executeTakeFirst();
   return Number(row?.seq ?? 0);
+}
+
+/** Results of tests that people did on a release, newest first. */
+export async function notesOf(db: Kysely<Database>, releaseId: string): Promise<readonly Selectable<ReleaseNoteRow>[]> {
+  return await db
+    .selectFrom("release_notes")
+    .selectAll()
+    .where("release_id", "=", releaseId)
+    .orderBy("seq", "desc")
+    .limit(100)
+    .execute();
 }

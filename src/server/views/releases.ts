@@ -6,7 +6,15 @@ import type { BuiltImageRow, PublicationRow, ReleaseRow } from "../../store/inde
 import { runRefOf } from "./checks.ts";
 import { markOfRelease } from "./marks.ts";
 import type { List, ListFilter, NextStep, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
-import { boundedLimit, imagesOfRuns, publicationsOfReleases, releaseRow, releaseRows, runRow } from "./records.ts";
+import {
+  boundedLimit,
+  imagesOfRuns,
+  notesOf,
+  publicationsOfReleases,
+  releaseRow,
+  releaseRows,
+  runRow,
+} from "./records.ts";
 import type { ViewSources } from "./sources.ts";
 import { stripOf } from "./strip.ts";
 import { iso, pagePath, shellWord } from "./text.ts";
@@ -135,6 +143,16 @@ export async function showRelease(sources: ViewSources, id: string): Promise<Res
     hold: row.state === "quarantined" ? holdOf(component, findings) : null,
     approved:
       row.approved_by === null ? null : { by: row.approved_by, reason: row.approved_reason ?? "no reason was kept" },
+    withdrawn:
+      row.withdrawn_at === null
+        ? null
+        : { at: iso(row.withdrawn_at), by: row.withdrawn_by ?? "", reason: row.withdrawn_reason ?? "" },
+    notes: (await notesOf(sources.db, row.id)).map((note) => ({
+      at: iso(note.at),
+      result: note.result === "pass" ? "pass" : "fail",
+      text: note.text,
+      by: note.by_user,
+    })),
     withoutImages,
     pull: row.state === "published" ? pullOf(sources, item) : null,
     others: (

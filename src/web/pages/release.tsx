@@ -19,6 +19,23 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
         {release.prerelease ? <span class="dim">pre-release: not production ready</span> : null}
         <span class="dim">{release.reason}</span>
       </div>
+      {release.withdrawn === null ? null : (
+        <div class="reason withdrawn">
+          <h2>
+            <State mark="withdrawn" word="Withdrawn: do not use it" />
+          </h2>
+          <dl>
+            <dt>Why</dt>
+            <dd>{release.withdrawn.reason}</dd>
+            <dt>By</dt>
+            <dd>
+              {release.withdrawn.by}, <Clock at={release.withdrawn.at} />
+            </dd>
+            <dt>Stays</dt>
+            <dd>its bytes and its tag: what was pulled keeps its meaning</dd>
+          </dl>
+        </div>
+      )}
       {release.hold === null ? null : <Hold release={release} viewer={viewer} />}
       <ol class="strip">
         {release.strip.map((station) => (
@@ -77,6 +94,20 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
             heads={["Rule", "Severity", "Fact"]}
             empty=""
             rows={release.findings.map((finding) => [finding.rule, finding.severity, finding.message])}
+          />
+        </Part>
+      )}
+      {release.notes.length === 0 ? null : (
+        <Part title="Tested by people" note="the newest result counts">
+          <Table
+            heads={["Result", "What", "Who", "When"]}
+            empty=""
+            rows={release.notes.map((note) => [
+              <State mark={note.result === "pass" ? "success" : "failure"} word={note.result} />,
+              note.text,
+              note.by,
+              <Clock at={note.at} />,
+            ])}
           />
         </Part>
       )}
