@@ -24,6 +24,7 @@ import { addRun } from "./commands/run.ts";
 import { addAbort, addRerun } from "./commands/run-acts.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
+import { addShared } from "./commands/shared.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
 import { addNote, addWithdraw } from "./commands/verdicts.ts";
@@ -144,6 +145,7 @@ const commands = [
   addThaw,
   addMark,
   addBackport,
+  addShared,
   addToken,
 ];
 

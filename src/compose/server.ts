@@ -7,7 +7,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { createProcessExecutor, isPublicAddress } from "../execute/process/index.ts";
-import type { Platform } from "../family/index.ts";
+import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
 import { chooseCompression, createAssembler } from "../images/index.ts";
@@ -22,6 +22,7 @@ import {
   createPushHandler,
   createReleaseActs,
   createRunActs,
+  createSharedActs,
   createTicker,
   createVerdictActs,
   findComponent,
@@ -190,17 +191,27 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
     readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
 
-  async function imageNames(component: string, commit: string): Promise<readonly string[]> {
-    const known = family().components.find((each) => each.name === component);
-    if (!known) return [];
-    if (known.images) return known.images;
-    const repository = await git.open(component);
+  async function configurationAt(component: Component, commit: string) {
+    const repository = await git.open(component.name);
     const files = {
       read: (path: string) => repository.readFile(commit, path),
       list: (prefix: string) => repository.listFiles(commit, prefix),
     };
-    const configuration = await readConfiguration(files, known);
+    return await readConfiguration(files, component);
+  }
+
+  async function imageNames(component: string, commit: string): Promise<readonly string[]> {
+    const known = family().components.find((each) => each.name === component);
+    if (!known) return [];
+    if (known.images) return known.images;
+    const configuration = await configurationAt(known, commit);
     return configuration.ok ? configuration.value.images.map((image) => image.name) : [];
+  }
+
+  async function configuredFolders(component: string, commit: string): Promise<Readonly<Record<string, string>>> {
+    const known = family().components.find((each) => each.name === component);
+    const configuration = known && (await configurationAt(known, commit));
+    return configuration?.ok ? configuration.value.shared : {};
   }
 
   /** Design 2.3: every release registry is asked before anything is built. One that cannot be reached is asked again later. */
@@ -339,6 +350,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     releaseActs: createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns }),
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
     verdictActs: createVerdictActs({ ...sources, clock }),
+    sharedActs: createSharedActs({ ...sources, clock, intake, configuredFolders }),
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
     results,
     jobs,

@@ -12,6 +12,15 @@ export interface RefValue {
   readonly commit: ObjectId | undefined;
 }
 
+/** What `git subtree pull --squash` wrote down: the folder is a copy of the tree of `split`. */
+export interface SubtreeRecord {
+  readonly folder: string;
+  /** Commit of the component that is copied. */
+  readonly split: ObjectId;
+  /** Commit of this history that says so. */
+  readonly squash: ObjectId;
+}
+
 /** One step of a branch, along first parents. */
 export interface LandedCommit {
   readonly commit: ObjectId;
@@ -30,6 +39,14 @@ export interface Repository {
   /** Full ref name or id -> commit id; `undefined` when there is none. */
   commitOf(name: string): Promise<ObjectId | undefined>;
   treeOf(commit: ObjectId): Promise<ObjectId>;
+  /** Tree of a folder of a commit; `undefined` when there is none. */
+  folderOf(commit: ObjectId, folder: string): Promise<ObjectId | undefined>;
+  /** The pulls of folders that are copied by git subtree, newest first. */
+  subtrees(commit: ObjectId): Promise<Result<readonly SubtreeRecord[]>>;
+  /** The tree of a commit with a folder replaced by a tree, which is copied from another repository. Moves no ref. */
+  withFolder(commit: ObjectId, folder: string, tree: ObjectId, from: Repository): Promise<Result<ObjectId>>;
+  /** How many merges `to` has along first parents that `from` has not. */
+  mergesBetween(from: ObjectId, to: ObjectId): Promise<number>;
   /** HEAD's branch, without `refs/heads/`; `undefined` in an empty repository. */
   defaultBranch(): Promise<string | undefined>;
   /** A file of a commit as text, at most `limit` bytes (default 1 MiB); `undefined` when absent or not a regular file. */

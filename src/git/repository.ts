@@ -3,6 +3,7 @@ import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts"
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
 import { type GitCall, gitText, runGit } from "./run-git.ts";
+import { copyTree, replaceFolder, subtreesOf } from "./subtree.ts";
 import { measureTree } from "./tree-size.ts";
 
 export interface HostedRepository extends Repository {
@@ -90,6 +91,16 @@ export function openRepository(component: string, directory: string, clock: Cloc
     close: () => objects.close(),
     commitOf,
     treeOf: async (commit) => (await readCommit(commit)).tree,
+    folderOf: async (commit, folder) => {
+      const entry = await entryAt(commit, folder);
+      return entry?.mode === "40000" ? entry.id : undefined;
+    },
+    subtrees: (commit) => subtreesOf(call, commit),
+    withFolder: async (commit, folder, tree, from) => {
+      const copied = await copyTree({ gitDir: from.directory }, call, tree);
+      return copied.ok ? await replaceFolder(call, objects, await repository.treeOf(commit), folder, tree) : copied;
+    },
+    mergesBetween: (from, to) => count(["--merges", "--first-parent", `${from}..${to}`]),
     defaultBranch: async () => {
       const head = await gitText(["symbolic-ref", "HEAD"], call);
       const name = head.ok ? head.value.trim() : "";

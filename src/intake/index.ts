@@ -10,5 +10,6 @@ export { allComponents, branchesOf, findComponent, freezesOf, publishedVersions 
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";
 export { type Reproduction, type ReproductionRequest, reproductionOf } from "./reproduction.ts";
 export { createRunActs, type RunActs } from "./run-acts.ts";
+export { createSharedActs, type SharedActs, type SharedFolder, type SharedUpdate } from "./shared-acts.ts";
 export { createTicker } from "./ticker.ts";
 export { createVerdictActs, type VerdictActs } from "./verdict-acts.ts";

@@ -6,7 +6,7 @@ import { publicTags } from "../release/index.ts";
 import type { Store } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
 import type { Decided, Intake } from "./intake.ts";
-import { changeRef, describeProposal, propose } from "./propose.ts";
+import { changeRef, describeProposal, propose, revise } from "./propose.ts";
 import { judgePush } from "./push-rules.ts";
 import { findChange } from "./records.ts";
 
@@ -18,8 +18,6 @@ export interface PushOptions extends FactSources {
   /** Address of the pages: `http://127.0.0.1:7070`. */
   readonly baseUrl: () => string;
 }
-
-const absent = "0".repeat(40);
 
 /** Answers pushes to hosted repositories: judged, written down, moved by compare-and-swap, decided, told. */
 export function createPushHandler(options: PushOptions): PushHandler {
@@ -154,35 +152,20 @@ async function updateChange(
     return refused(command.ref, "no new commits", [`Change ${number} is at this commit already.`]);
   const described = await describeProposal(repository, change.base, command.after);
   if ("refusal" in described) return refused(command.ref, described.refusal, [described.line]);
-  const decided = await options.intake.submit(component.name, async (trx) => {
-    const at = options.clock.now();
-    await trx
-      .updateTable("changes")
-      .set({
-        head: command.after,
-        base_sha: described.baseSha,
-        title: described.title,
-        files: JSON.stringify(described.files),
-        updated_at: at,
-        conflicts: "",
-      })
-      .where("component", "=", component.name)
-      .where("number", "=", number)
-      .execute();
-    return { kind: "change", action: "updated", component: component.name, number, actor: request.principal, at };
+  const revised = await revise(options, repository, change, {
+    head: command.after,
+    by: request.principal,
+    ...described,
   });
-  const ref = changeRef(number);
-  const before = (await repository.refs()).find((candidate) => candidate.name === ref)?.object ?? absent;
-  const moved = await repository.updateRef(ref, before, command.after);
-  if (!moved.ok) return refused(command.ref, "could not be stored", [moved.error.message]);
+  if (!revised.ok) return refused(command.ref, "could not be stored", [revised.error.message]);
   return {
     ref: command.ref,
     accepted: true,
-    movedRef: ref,
+    movedRef: changeRef(number),
     lines: [
       `Change ${number} is at ${command.after.slice(0, 7)} now.`,
       `${options.baseUrl()}/changes/${component.name}/${number}`,
-      ...tellChange(decided),
+      ...tellChange(revised.value),
     ],
   };
 }

@@ -150,6 +150,7 @@ export interface NewChange {
   readonly authorRole: Role | undefined;
   readonly files: readonly string[];
   readonly backportOf?: number | undefined;
+  readonly purpose?: string | undefined;
   readonly at: number;
 }
 
@@ -184,6 +185,7 @@ export async function insertChange(trx: Trx, change: NewChange): Promise<number>
       conflicts: "",
       for_release: null,
       backport_of: change.backportOf ?? null,
+      purpose: change.purpose ?? null,
     })
     .execute();
   return number;

@@ -13,6 +13,7 @@ import {
   type RunActs,
   readEventFile,
   reproductionOf,
+  type SharedActs,
   type VerdictActs,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
@@ -37,6 +38,7 @@ export interface ApiParts {
   readonly releaseActs: ReleaseActs;
   readonly maintenanceActs: MaintenanceActs;
   readonly verdictActs: VerdictActs;
+  readonly sharedActs: SharedActs;
   readonly runActs: RunActs;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
@@ -261,7 +263,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       z.object({ result: z.enum(["pass", "fail"]), text: z.string().trim().max(2000).default("") }),
       ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
-    ...maintenanceRoutes(parts.maintenanceActs),
+    ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs),
     {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>
         principal.role === "administrator"

@@ -1,15 +1,34 @@
 import { z } from "zod";
 import { ok } from "../core/index.ts";
-import type { MaintenanceActs } from "../intake/index.ts";
-import { acting, type Route } from "./routes.ts";
+import type { MaintenanceActs, SharedActs } from "../intake/index.ts";
+import { acting, type Route, reading } from "./routes.ts";
 
 const reason = z.string().trim().min(1, "is empty").max(2000);
 const name = z.string().min(1).max(250);
 const change = z.int().positive();
 
-/** Maintenance branches, freezes and backports. */
-export function maintenanceRoutes(acts: MaintenanceActs): readonly Route[] {
+/** Maintenance branches, freezes, backports and shared folders. */
+export function maintenanceRoutes(acts: MaintenanceActs, shared: SharedActs): readonly Route[] {
   return [
+    reading(
+      "/shared",
+      "Folders that are copies of an internal component, and how far each is behind.",
+      async ({ query }) => {
+        const found = await shared.list(query.get("component") ?? undefined);
+        return found.ok ? ok({ items: found.value }) : found;
+      },
+    ),
+    acting(
+      "POST",
+      "/shared",
+      "Opens, or brings up to date, one change for each shared folder that is behind.",
+      "maintainer",
+      z.object({ component: name.optional() }),
+      async ({ body, principal }) => {
+        const done = await shared.update(body.component, principal);
+        return done.ok ? ok({ items: done.value }) : done;
+      },
+    ),
     acting(
       "POST",
       "/branches",

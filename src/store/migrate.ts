@@ -3,10 +3,11 @@ import { err, fault, ok, type Result } from "../core/index.ts";
 import { first } from "./migrations/0001-first.ts";
 import { maintenance } from "./migrations/0002-maintenance.ts";
 import { verdicts } from "./migrations/0003-verdicts.ts";
+import { purposes } from "./migrations/0004-purposes.ts";
 import type { Store } from "./store.ts";
 
 /** In order and never edited once released; forward only. The schema's version is how many of them were applied. */
-const migrations = [first, maintenance, verdicts] as const;
+const migrations = [first, maintenance, verdicts, purposes] as const;
 
 /**
  * Brings the schema up to date, each migration in a transaction of its own. `beforeUpgrade` runs before the first one

@@ -134,6 +134,8 @@ export interface ChangeRow {
   for_release: string | null;
   /** Number of the change that this one brings to a maintenance branch. */
   backport_of: number | null;
+  /** What Fairlead opened it for, once for each component and base: `shared:release-tools`; null: a person did. */
+  purpose: string | null;
 }
 
 /** Over when it was thawed, its date came or its version was published: judged when looked at, never by a timer. */
