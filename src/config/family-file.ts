@@ -206,6 +206,7 @@ function componentOf(name: string, component: FamilyDocument["components"][strin
     images: component.images,
     maintainers: component.maintainers,
     defaultBranch: component.branch,
+    supportedLines: component.maintenance.lines,
     jobs: {
       env: component.jobs.env,
       optional: component.jobs.optional,

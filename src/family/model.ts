@@ -21,6 +21,8 @@ export interface Component {
   readonly maintainers: readonly string[];
   /** `undefined`: what the repository's HEAD names. */
   readonly defaultBranch: string | undefined;
+  /** How many release lines, newest first, get fixes. */
+  readonly supportedLines: number;
   readonly jobs: ComponentJobs;
 }
 

@@ -24,9 +24,12 @@ export interface SubtreeRecord {
 /** One step of a branch, along first parents. */
 export interface LandedCommit {
   readonly commit: ObjectId;
+  /** Its subject; of a merge that a forge made, the title of what was merged. */
   readonly subject: string;
   readonly committedAt: number;
   readonly patch: string | undefined;
+  /** Commits that it says it was picked from (`git cherry-pick -x`), its merged side included. */
+  readonly pickedFrom: readonly ObjectId[];
 }
 
 /** One bare repository of a component under `<home>/git/<component>.git`: hosted by the local forge, mirror of any other. */
@@ -90,8 +93,8 @@ export interface Repository {
   }): Promise<Result<ObjectId, Fault & { readonly conflicts?: readonly string[] }>>;
   /**
    * What landed on `to` since it left `from`, along first parents, newest first, at most `limit`: each with the patch id
-   * of its difference from its first parent (`undefined` for one without a difference). Fault `limit` when the differences
-   * are too large to be compared.
+   * of its difference from its first parent, vendored files left out (`undefined` for one without a difference). Fault
+   * `limit` when the differences are too large to be compared.
    */
   landed(from: ObjectId, to: ObjectId, limit: number): Promise<Result<readonly LandedCommit[]>>;
   /** A commit object with the given tree and parents, for landing a tested change. Moves no ref. */

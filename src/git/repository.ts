@@ -1,8 +1,9 @@
-import { type Clock, createSerial, err, fault, must, ok, type Result } from "../core/index.ts";
+import { type Clock, createSerial, err, fault, must, ok } from "../core/index.ts";
+import { landedBetween } from "./landed.ts";
 import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts";
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
-import { type GitCall, gitText, runGit } from "./run-git.ts";
+import { gitText, runGit } from "./run-git.ts";
 import { copyTree, replaceFolder, subtreesOf } from "./subtree.ts";
 import { measureTree } from "./tree-size.ts";
 
@@ -176,21 +177,7 @@ export function openRepository(component: string, directory: string, clock: Cloc
       return ok({ commit: current, tree: (await readCommit(current)).tree });
     },
     pick: (input) => pickTree(call, input),
-    landed: async (from, to, limit) => {
-      const range = ["--first-parent", `--max-count=${limit}`, "--end-of-options", `${from}..${to}`];
-      const listed = await gitText(["log", "-z", "--format=%H %ct %s", ...range], call);
-      if (!listed.ok) return listed;
-      const patches = await patchIds(call, range);
-      if (!patches.ok) return patches;
-      const lines = listed.value.split("\0").filter((line) => line !== "");
-      return ok(
-        lines.map((line) => {
-          const [commit = "", time = "0", ...subject] = line.split(" ");
-          const committedAt = Number(time) * 1000;
-          return { commit, subject: subject.join(" "), committedAt, patch: patches.value.get(commit) };
-        }),
-      );
-    },
+    landed: (from, to, limit) => landedBetween(call, from, to, limit),
     commitTree: async (input) =>
       must(
         await commitTree(call, {
@@ -228,18 +215,4 @@ export function openRepository(component: string, directory: string, clock: Cloc
       }),
   };
   return repository;
-}
-
-/** Patch ids by commit, each of the difference from its first parent; stable whatever the order of the files. */
-async function patchIds(call: GitCall, range: readonly string[]): Promise<Result<ReadonlyMap<string, string>>> {
-  const format = ["--format=commit %H", "-p", "-m", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index"];
-  const diffs = await runGit(["log", ...format, ...range], { ...call, maxOutput: 256 * 1024 * 1024 });
-  if (!diffs.ok) return diffs;
-  const text = await gitText(["patch-id", "--stable"], { ...call, input: diffs.value.stdout });
-  if (!text.ok) return text;
-  const pairs = text.value
-    .split("\n")
-    .map((line) => line.split(" "))
-    .flatMap(([patch, commit]) => (patch && commit ? [[commit, patch] as const] : []));
-  return ok(new Map(pairs));
 }

@@ -5,6 +5,7 @@ export type { FactSources } from "./facts.ts";
 export { createIntake, type Decided, type Intake } from "./intake.ts";
 export { createLanding, type Landing } from "./landing.ts";
 export { createMaintenanceActs, type MaintenanceActs } from "./maintenance-acts.ts";
+export { type BranchStanding, missingFixes } from "./missing-fixes.ts";
 export { createPushHandler } from "./push.ts";
 export { allComponents, branchesOf, findComponent, freezesOf, publishedVersions } from "./records.ts";
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";

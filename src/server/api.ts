@@ -263,7 +263,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       z.object({ result: z.enum(["pass", "fail"]), text: z.string().trim().max(2000).default("") }),
       ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
-    ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs),
+    ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs, parts.sources),
     {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>
         principal.role === "administrator"

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ok } from "../core/index.ts";
-import type { MaintenanceActs, SharedActs } from "../intake/index.ts";
+import { type FactSources, type MaintenanceActs, missingFixes, type SharedActs } from "../intake/index.ts";
 import { acting, type Route, reading } from "./routes.ts";
 
 const reason = z.string().trim().min(1, "is empty").max(2000);
@@ -8,7 +8,7 @@ const name = z.string().min(1).max(250);
 const change = z.int().positive();
 
 /** Maintenance branches, freezes, backports and shared folders. */
-export function maintenanceRoutes(acts: MaintenanceActs, shared: SharedActs): readonly Route[] {
+export function maintenanceRoutes(acts: MaintenanceActs, shared: SharedActs, sources: FactSources): readonly Route[] {
   return [
     reading(
       "/shared",
@@ -74,6 +74,14 @@ export function maintenanceRoutes(acts: MaintenanceActs, shared: SharedActs): re
       z.object({ version: name.nullable() }),
       ({ params, body, principal }) =>
         acts.mark(params["component"] ?? "", Number(params["number"]), body.version ?? undefined, principal),
+    ),
+    reading(
+      "/backports",
+      "What each supported maintenance branch lacks of the default branch, by patch id.",
+      async ({ query }) => {
+        const found = await missingFixes(sources, query.get("component") ?? undefined);
+        return found.ok ? ok({ items: found.value }) : found;
+      },
     ),
     acting(
       "POST",

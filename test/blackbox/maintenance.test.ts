@@ -88,6 +88,20 @@ describe("maintenance of a released line", () => {
     expect(third.stderr).toContain(`release-1.0 has what change ${fix.number} did already`);
   });
 
+  it("tells which changes a maintenance branch lacks, by patch and not by commit", async () => {
+    const listed = await family.fairlead("backport", "greeter", "--all");
+    expect(listed.stderr).toBe("");
+    expect(listed.stdout).toMatch(
+      /release-1\.0: lacks 1 changes; v1\.0\.0 ships without them\n {2}[0-9a-f]{7} .*feature/,
+    );
+    expect(listed.stdout).not.toContain("list.txt");
+    const fixes = await family.fairlead("backport", "greeter");
+    expect(fixes.stdout).toContain("release-1.0: lacks no fix; 1 other changes: --all");
+    const half = await family.fairlead("backport", "greeter", "1");
+    expect(half.code).toBe(2);
+    expect(half.stderr).toContain("name the branch that it is brought to");
+  });
+
   it("names the files of a conflict, and opens nothing", async () => {
     const other = await land({ "list.txt": "one\ntwo\nTHREE!\nfour\nfive\n", feature: "newer" });
     const refused = await family.fairlead("backport", "greeter", String(other.number), "release-1.0");

@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import { fault } from "../../core/index.ts";
+import type { BranchStanding } from "../../intake/index.ts";
+import { query } from "../api-client.ts";
 import type { CommandContext } from "../context.ts";
 
 export function addBranch(program: Command, context: CommandContext): void {
@@ -79,21 +82,69 @@ export function addBackport(program: Command, context: CommandContext): void {
   const command = program
     .command("backport")
     .argument("<component>")
-    .argument("<number>", "a merged change")
-    .argument("<branch>", "the maintenance branch: release-X.Y")
+    .argument("[number]", "a merged change; without it: the fixes that maintenance branches lack")
+    .argument("[branch]", "the maintenance branch: release-X.Y")
+    .option("--all", "not only what says that it mends something")
     .description("opens the change that brings a merged one to a maintenance branch")
     .addHelpText("after", "\nExample: fairlead backport greeter 4 release-1.2\nUndo: fairlead close greeter NUMBER");
-  context.action(command, (component: string, number: string, branch: string) =>
-    post<{ number: number; head: string; opened: boolean }>(
-      context,
-      "/backports",
-      { component, change: Number(number), branch },
-      (made) => [
-        `${component}#${made.number} ${made.opened ? "brings" : "was open already: it brings"} change ${number} to ${branch}`,
-        `Next: fairlead merge ${component} ${made.number}, when it is green`,
-      ],
-    ),
+  context.action(
+    command,
+    async (
+      component: string,
+      number: string | undefined,
+      branch: string | undefined,
+      options: { readonly all?: boolean },
+    ) => {
+      if (number === undefined) return await listMissing(context, component, options.all === true);
+      if (branch === undefined)
+        return context.fail(
+          fault("bad-input", "name the branch that it is brought to", {
+            hint: `fairlead backport ${component} ${number} release-X.Y`,
+          }),
+        );
+      return await post<{ number: number; head: string; opened: boolean }>(
+        context,
+        "/backports",
+        { component, change: Number(number), branch },
+        (made) => [
+          `${component}#${made.number} ${made.opened ? "brings" : "was open already: it brings"} change ${number} to ${branch}`,
+          `Next: fairlead merge ${component} ${made.number}, when it is green`,
+        ],
+      );
+    },
   );
+}
+
+async function listMissing(context: CommandContext, component: string, all: boolean): Promise<number> {
+  const client = await context.client();
+  if (!client.ok) return context.fail(client.error);
+  const found = await client.value.get<{ items: readonly BranchStanding[] }>(`/backports${query({ component })}`);
+  if (!found.ok) return context.fail(found.error);
+  const { output } = context;
+  if (context.globals().json) {
+    output.json(found.value);
+    return 0;
+  }
+  if (found.value.items.length === 0) output.print(`${component} has no maintenance branch`);
+  for (const { branch, release, missing, unchecked } of found.value.items) {
+    if (unchecked !== null) {
+      output.print(`${branch}: not compared: ${unchecked}`);
+      continue;
+    }
+    const shown = missing.filter((each) => all || each.fix);
+    const without = release === null ? "nothing was released from it" : `${release} ships without them`;
+    const rest = missing.length - shown.length;
+    output.print(
+      shown.length === 0
+        ? `${branch}: lacks no fix${rest > 0 ? `; ${rest} other changes: --all` : ""}`
+        : `${branch}: lacks ${shown.length} ${all ? "changes" : "fixes"}; ${without}`,
+    );
+    for (const { commit, subject, change } of shown.slice(0, 100)) {
+      const how = change === null ? "" : `  fairlead backport ${component} ${change} ${branch}`;
+      output.print(`  ${commit.slice(0, 7)} ${subject}${how}`);
+    }
+  }
+  return 0;
 }
 
 async function post<T>(
