@@ -25,6 +25,7 @@ import {
   createSharedActs,
   createTicker,
   createVerdictActs,
+  createWeeklyBuilds,
   findComponent,
   mendChangeRefs,
 } from "../intake/index.ts";
@@ -270,6 +271,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const forge = createLocalForge({ git });
   const intake = createIntake({ ...sources, clock, ids, journal, foreignTags, onRuns, onBug: options.onBug });
   const ticker = createTicker({ ...sources, clock, intake, onBug: options.onBug });
+  const weeklyBuilds = createWeeklyBuilds({ ...sources, clock, intake, onBug: options.onBug });
   const landing = createLanding({
     ...sources,
     clock,
@@ -430,6 +432,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     await scheduler.start();
     ready = true;
     ticker.start();
+    weeklyBuilds.start();
     scheduleReconcile();
     scheduleCollection();
   }
@@ -479,6 +482,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     cancelReconcile();
     cancelCollection();
     ticker.stop();
+    weeklyBuilds.stop();
     events.close();
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();

@@ -14,3 +14,4 @@ export { createRunActs, type RunActs } from "./run-acts.ts";
 export { createSharedActs, type SharedActs, type SharedFolder, type SharedUpdate } from "./shared-acts.ts";
 export { createTicker } from "./ticker.ts";
 export { createVerdictActs, type VerdictActs } from "./verdict-acts.ts";
+export { createWeeklyBuilds } from "./weekly-builds.ts";

@@ -90,6 +90,16 @@ describe("a push", () => {
     expect(plan.effects).toEqual([]);
   });
 
+  it("that moves nothing builds again what is generated, and starts nothing that was loaded", () => {
+    const facts = sampleFacts({
+      jobs: [sampleBuildJob(), sampleBuildJob({ name: "post-greeter-deploy", origin: "jobs.yaml:3" })],
+    });
+    const plan = decide({ ...push("refs/heads/release-1.2"), before: idOf("a") }, facts);
+    expect(plan.runs.map((run) => run.job.name)).toEqual(["fam-greeter-build"]);
+    expect(plan.runs[0]?.reason).toContain("built again");
+    expect(plan.skipped).toMatchObject([{ job: "post-greeter-deploy", reason: "release-1.2 did not move" }]);
+  });
+
   it("obeys what changed", () => {
     const facts = sampleFacts({ jobs: [sampleBuildJob({ runIfChanged: "\\.go$" })] });
     expect(decide(push("refs/heads/main", ["a.go"]), facts).runs).toHaveLength(1);

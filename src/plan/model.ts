@@ -17,7 +17,7 @@ interface EventBase {
   readonly actor: Actor | undefined;
 }
 
-/** A branch moved, appeared or went: `before`/`after` are full ids, all zeros for absent. */
+/** A branch moved, appeared or went: `before`/`after` are full ids, all zeros for absent. The same twice: it is built again. */
 export interface PushEvent extends EventBase {
   readonly kind: "push";
   /** `refs/heads/…` */
