@@ -18,6 +18,18 @@ export interface Limits {
   readonly memoryBytes: number;
 }
 
+/** What a job wants of the container it runs in. */
+export interface ContainerWish {
+  /** As the job names it; resolved to a digest before it is run. */
+  readonly image: string;
+  /** Kubernetes: `Always`, `IfNotPresent`, `Never`; `undefined`: by the tag. */
+  readonly pullPolicy: string | undefined;
+  /** Only where the family file allows it for this job. */
+  readonly privileged: boolean;
+  /** Limit in processors. */
+  readonly cpus: number | undefined;
+}
+
 /** One process tree to be run in the cage. Design 9: an allow-list, an environment built from empty. */
 export interface ExecutionSpec {
   readonly runId: string;
@@ -37,6 +49,8 @@ export interface ExecutionSpec {
   readonly limits: Limits;
   /** `egress`: HTTP(S) through the proxy, never loopback, link-local or private addresses unless listed. */
   readonly network: "none" | "egress";
+  /** For executors that run images; the others do without. */
+  readonly container?: ContainerWish | undefined;
   /** Called with the bytes of stdout and stderr, in order. */
   readonly onOutput: (chunk: Uint8Array) => void;
 }
@@ -54,6 +68,8 @@ export interface Outcome {
 
 export interface Execution {
   readonly pid: number | undefined;
+  /** What is run, where it is an image. */
+  readonly image?: { readonly name: string; readonly digest: string } | undefined;
   readonly outcome: Promise<Outcome>;
   /** SIGINT to the payload, SIGKILL to all of it after the grace period. */
   abort(reason: string): void;
@@ -79,14 +95,14 @@ export interface IgnoredField {
 }
 
 export interface Executor {
-  readonly name: string;
+  readonly name: "process" | "container";
   start(spec: ExecutionSpec): Promise<Result<Execution>>;
   /** Kills whatever earlier boots of this home left running. Answers how many process trees were ended. */
   sweep(): Promise<number>;
   capabilities(): Promise<readonly Capability[]>;
   /** Full isolation as of design 9? If not, strangers' changes do not run, and why is said. */
   isolation(): Promise<{ readonly full: boolean; readonly missing: readonly string[] }>;
-  /** What of a job's pod has no effect here, in the order of the file. */
-  ignored(spec: JsonObject): readonly IgnoredField[];
+  /** What of a job's pod has no effect here, in the order of the file. `privileged`: the family file allows it the job. */
+  ignored(spec: JsonObject, privileged?: boolean): readonly IgnoredField[];
   close(): Promise<void>;
 }

@@ -16,6 +16,16 @@ export interface CageParts {
 /** Below it, inside: the forwarder and the socket to the egress proxy. */
 export const doorFolder = "/run/fairlead";
 export const egressPort = 3128;
+const proxy = `http://127.0.0.1:${egressPort}`;
+/** What tells programs of the only way out. */
+export const proxyVariables: Readonly<Record<string, string>> = {
+  http_proxy: proxy,
+  https_proxy: proxy,
+  HTTP_PROXY: proxy,
+  HTTPS_PROXY: proxy,
+  no_proxy: "localhost,127.0.0.1,::1",
+  NO_PROXY: "localhost,127.0.0.1,::1",
+};
 const home = "/home/prow";
 const tmpfsBytes = 2 * 1024 ** 3;
 
@@ -30,18 +40,7 @@ export function cageArguments(
   door: { readonly socketFolder: string; readonly forwarder: string } | undefined,
 ): readonly string[] {
   const bind = spec.mounts.flatMap((mount) => [mount.writable ? "--bind" : "--ro-bind", mount.host, mount.inside]);
-  const proxy = `http://127.0.0.1:${egressPort}`;
-  const env: Readonly<Record<string, string>> = door
-    ? {
-        http_proxy: proxy,
-        https_proxy: proxy,
-        HTTP_PROXY: proxy,
-        HTTPS_PROXY: proxy,
-        no_proxy: "localhost,127.0.0.1,::1",
-        NO_PROXY: "localhost,127.0.0.1,::1",
-        ...spec.env,
-      }
-    : spec.env;
+  const env: Readonly<Record<string, string>> = door ? { ...proxyVariables, ...spec.env } : spec.env;
   return [
     "--unshare-user",
     "--uid",

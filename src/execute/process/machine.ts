@@ -135,10 +135,7 @@ export async function readCapabilities(
   );
   return [
     {
-      need: "bubblewrap",
-      present: isolation.full,
-      detail: isolation.full ? "full isolation" : isolation.missing.join("; "),
-      mend: isolation.full ? "" : "apt-get install bubblewrap",
+      ...isolationCapability(isolation.missing, "apt-get install bubblewrap"),
       switchesOff: "strangers' changes; jobs of others run as this user, with this machine's network",
     },
     limits,
@@ -159,4 +156,16 @@ export async function readCapabilities(
       switchesOff: "tests on Kubernetes",
     },
   ];
+}
+
+/** Whether strangers' changes run here. Its name is that of the tool which gives it to processes. */
+export function isolationCapability(missing: readonly string[], mend: string): Capability {
+  const full = missing.length === 0;
+  return {
+    need: "bubblewrap",
+    present: full,
+    detail: full ? "full isolation" : missing.join("; "),
+    mend: full ? "" : mend,
+    switchesOff: "strangers' changes",
+  };
 }

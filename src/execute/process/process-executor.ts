@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { type Clock, err, fault, formatGoDuration, type Ids, ok, type Result } from "../../core/index.ts";
@@ -8,6 +8,7 @@ import type { Execution, ExecutionSpec, Executor, Outcome } from "../model.ts";
 import { cageArguments, cagedCommand } from "./cage.ts";
 import { openCgroups } from "./cgroups.ts";
 import { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
+import { homeMark } from "./home-mark.ts";
 import { limitsCapability } from "./limits.ts";
 import { findOnPath, readCapabilities, readMachine } from "./machine.ts";
 import { createOutputPipes } from "./output-pipes.ts";
@@ -261,16 +262,6 @@ const emptySpec: ExecutionSpec = {
   network: "none",
   onOutput: () => {},
 };
-
-/** Told apart from every other home's processes, also after a crash. */
-async function homeMark(folder: string, ids: Ids): Promise<string> {
-  const file = join(folder, "mark");
-  const known = await readFile(file, "utf8").catch(() => "");
-  if (/^[0-9a-f]{32}$/.test(known)) return known;
-  const fresh = ids.hex(16);
-  await writeFile(file, fresh, { mode: 0o600 });
-  return fresh;
-}
 
 function sendArguments(to: Readable | Writable | null | undefined, values: readonly string[]): void {
   if (!to || !("write" in to)) throw new Error("bubblewrap's argument descriptor is missing");

@@ -1,0 +1,1 @@
+export { type ContainerExecutorOptions, createContainerExecutor } from "./container-executor.ts";
