@@ -77,13 +77,13 @@ module.exports = {
       name: "others-use-doors-too",
       severity: "error",
       from: { path: "^src/(server|web|cli|compose|main)" },
-      to: { path: `^src/${rooms}/.+`, pathNot: `^src/${rooms}/(process/|local/)?index\\.ts$` },
+      to: { path: `^src/${rooms}/.+`, pathNot: `^src/${rooms}/(process/|container/|host/|local/)?index\\.ts$` },
     },
     {
       name: "adapters-are-put-in-place-by-compose-alone",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(compose/|main\\.ts|execute/process/|forge/local/)" },
-      to: { path: "^src/(execute/process|forge/local)/" },
+      from: { path: "^src/", pathNot: "^src/(compose/|main\\.ts|execute/process/|execute/container/|forge/local/)" },
+      to: { path: "^src/(execute/process|execute/container|forge/local)/" },
     },
     {
       name: "features-know-no-server",

@@ -7,12 +7,13 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
 import { type ConfigurationInForce, openConfiguration } from "./compose/configuration.ts";
+import { capabilitiesHere } from "./compose/executor.ts";
 import { type ConfigurationSource, readConfiguration } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
-import { createProcessExecutor } from "./execute/process/index.ts";
+import type { Family } from "./family/index.ts";
 import { createRegistryClient, pullToLayout } from "./oci/index.ts";
 import { openBackup, restoreBackup } from "./server/backup.ts";
 import { homeAt } from "./server/home.ts";
@@ -112,20 +113,17 @@ async function readHome(config: string, home: string) {
   return opened.ok ? ok({ fetch: opened.value.fetch, close: opened.value.stop }) : opened;
 }
 
-async function capabilities(cluster: string) {
+async function capabilities(asked: { readonly family: Family | undefined; readonly containers: boolean }) {
   const folder = await mkdtemp(join(tmpdir(), "fairlead-doctor-"));
-  const executor = await createProcessExecutor({
-    folder,
-    clock: systemClock,
-    ids: systemIds,
-    reachable: () => [],
-    cluster: () => cluster,
-    allowCage: process.env["FAIRLEAD_CAGE_OFF"] !== "1",
-  });
   try {
-    return await executor.capabilities();
+    return await capabilitiesHere({
+      folder,
+      clock: systemClock,
+      ids: systemIds,
+      ...asked,
+      allowCage: process.env["FAIRLEAD_CAGE_OFF"] !== "1",
+    });
   } finally {
-    await executor.close();
     await rm(folder, { recursive: true, force: true });
   }
 }

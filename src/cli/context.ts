@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { FamilyReading, ProwReading, RepositoryFinding } from "../config/index.ts";
 import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
+import type { Family } from "../family/index.ts";
 import type { Reproduction } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { TestSummary } from "../results/index.ts";
@@ -66,7 +67,10 @@ export interface CliDependencies {
   readonly readHome: (config: string, home: string) => Promise<Result<{ fetch: Fetch; close(): Promise<void> }>>;
   /** Everything users wrote. `home`: where readings of unchanged job files are kept, where there is one. */
   readonly readConfiguration: (file: string, home: string | undefined) => Promise<Result<ConfigurationAnswer>>;
-  readonly capabilities: (cluster: string) => Promise<readonly Capability[]>;
+  readonly capabilities: (asked: {
+    readonly family: Family | undefined;
+    readonly containers: boolean;
+  }) => Promise<readonly Capability[]>;
   /** Clones a repository to look at it; nothing of it is run. */
   readonly inspect: (
     url: string,

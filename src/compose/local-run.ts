@@ -4,12 +4,13 @@ import { join } from "node:path";
 import type { LocalRunRequest, LocalRunResult } from "../cli/index.ts";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result, systemClock, systemIds } from "../core/index.ts";
-import { createProcessExecutor, isPublicAddress } from "../execute/process/index.ts";
+import { isPublicAddress } from "../execute/host/index.ts";
 import { copyRefs, createGit } from "../git/index.ts";
 import { chooseCompression, createAssembler } from "../images/index.ts";
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf } from "../runs/index.ts";
+import { createExecutor } from "./executor.ts";
 
 /**
  * Does here what the server did: the same checkout, environment, cage and layout, by the same supervisor. Mirrors are
@@ -28,14 +29,19 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
     mayRead: (address) => isPublicAddress(address),
     reachable: () => family.reachable,
   });
-  const executor = await createProcessExecutor({
+  const made = await createExecutor({
     folder: join(scratch, "cage"),
     clock,
     ids,
-    reachable: () => family.reachable,
-    cluster: () => family.kubernetes.cluster,
+    family: () => family,
     allowCage: request.env["FAIRLEAD_CAGE_OFF"] !== "1",
   });
+  if (!made.ok) {
+    git.close();
+    await rm(scratch, { recursive: true, force: true });
+    return made;
+  }
+  const executor = made.value;
   try {
     const isolation = await executor.isolation();
     const protectedCode = run.tier === "branch" || run.tier === "release";

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
-import { createProcessExecutor, isPublicAddress } from "../execute/process/index.ts";
+import { isPublicAddress } from "../execute/host/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
@@ -61,6 +61,7 @@ import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
+import { createExecutor } from "./executor.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -154,14 +155,19 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       options.tell(`results are not mirrored to ${mirror} yet: ${describeFault(trouble)}`),
   });
   const results = mirroredResults(createFsResultStore({ root: home.results, ids }), mirrorQueue);
-  const executor = await createProcessExecutor({
+  const made = await createExecutor({
     folder: join(home.root, "cage"),
     clock,
     ids,
-    reachable: () => family().reachable,
-    cluster: () => family().kubernetes.cluster,
+    family,
     allowCage: options.allowCage,
   });
+  if (!made.ok) {
+    await store.close();
+    locked.value.release();
+    return made;
+  }
+  const executor = made.value;
   const ended = options.listen ? await executor.sweep() : 0;
   if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));

@@ -172,6 +172,7 @@ function familyOf(document: FamilyDocument): Family {
     generateJobs: document.jobs.generate,
     prow: document.prow && { config: document.prow.config, jobs: document.prow.jobs },
     anonymous: document.access.anonymous,
+    execute: document.execute,
     reachable: document.reachable,
     resultMirrors: document.results.mirror,
     policy: { all: severitiesOf(all), byComponent },

@@ -143,6 +143,15 @@ export const familySchema = z.strictObject({
     .prefault({}),
   results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),
   access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
+  execute: z
+    .strictObject({
+      kind: z.enum(["process", "container"], "one of process, container").default("process"),
+      engine: z.enum(["podman", "docker"], "one of podman, docker").optional(),
+      options: z.array(z.string().min(1).max(500)).max(30).optional(),
+      privileged: z.array(z.string().min(1).max(200)).max(500).default([]),
+    })
+    .prefault({})
+    .transform(({ kind, engine, options, privileged }) => ({ kind, engine, options, privileged })),
   reachable: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "host:port")).default([]),
 });
 

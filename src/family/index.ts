@@ -3,6 +3,7 @@ export type {
   Component,
   ComponentJobs,
   ComponentKind,
+  ExecuteSettings,
   Family,
   GeneratedSettings,
   Kubernetes,

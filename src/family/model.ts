@@ -97,6 +97,18 @@ export interface GeneratedSettings {
 
 export type Severity = "refuse" | "warn" | "note" | "off";
 
+/** How runs are carried out on this machine. */
+export interface ExecuteSettings {
+  /** `process`: in the cage, with the machine's tools. `container`: in the job's image. */
+  readonly kind: "process" | "container";
+  /** `undefined`: whichever works. */
+  readonly engine: "podman" | "docker" | undefined;
+  /** Options before every command of the engine; `undefined`: what works is found. */
+  readonly options: readonly string[] | undefined;
+  /** Names of jobs whose containers get the privileges that they ask for. */
+  readonly privileged: readonly string[];
+}
+
 export interface Family {
   readonly name: string;
   readonly forge: { readonly kind: "local" } | { readonly kind: "git"; readonly pollMs: number };
@@ -113,6 +125,7 @@ export interface Family {
   readonly generateJobs: boolean;
   /** Beyond loopback reading needs a token unless this is `read`. */
   readonly anonymous: "none" | "read";
+  readonly execute: ExecuteSettings;
   /** Private or loopback `host:port` targets that runs may reach through the egress proxy. */
   readonly reachable: readonly string[];
   /** Where finished results are put again: directories, `s3://…` or `gs://…`; none when absent. */

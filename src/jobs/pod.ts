@@ -4,6 +4,8 @@ import type { Json, JsonObject } from "./model.ts";
 export interface Container {
   readonly name: string;
   readonly image: string;
+  /** `Always`, `IfNotPresent`, `Never`; `undefined`: by the image's tag. */
+  readonly pullPolicy: string | undefined;
   /** `command` and `args` together: the program and its arguments (Prow: the image's ENTRYPOINT is not consulted). */
   readonly argv: readonly string[];
   /** In order; the later of two equal names wins, as in Kubernetes. Variables taken from elsewhere are not among them. */
@@ -23,6 +25,7 @@ export function containersOf(spec: JsonObject): readonly Container[] {
     return {
       name: textOf(container.name),
       image: textOf(container.image),
+      pullPolicy: typeof container.imagePullPolicy === "string" ? container.imagePullPolicy : undefined,
       argv: [...textsOf(container.command), ...textsOf(container.args)],
       env: env
         .filter((variable) => variable.valueFrom === undefined)

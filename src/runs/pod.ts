@@ -66,7 +66,7 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /** Kubernetes: a decimal number with a unit of ten or of two. */
-function quantity(text: string): number | undefined {
+export function quantity(text: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(|k|M|G|T|Ki|Mi|Gi|Ti)$/.exec(text) ?? [];
   return amount === undefined ? undefined : Math.floor(Number(amount) * (units[unit ?? ""] ?? 1));
 }

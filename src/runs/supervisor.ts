@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Fault, Result } from "../core/index.ts";
-import type { Executor, Mount, Outcome } from "../execute/index.ts";
+import type { Capability, Executor, Mount, Outcome } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import type { Git, JobCheckout } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
@@ -16,6 +16,7 @@ import {
   type Refs,
 } from "../jobs/index.ts";
 import type { LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
+import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
@@ -62,6 +63,8 @@ interface Progress {
   testedTree: string | undefined;
   images: readonly BuiltImage[];
   exitCode: number | undefined;
+  /** The image that the job ran in, `name@digest`; `undefined` for a process. */
+  ranIn: string | undefined;
 }
 
 /** A run ended early: its state and the sentence. */
@@ -80,7 +83,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     signal: AbortSignal,
   ): Promise<RunEnd> {
     const key = resultKeyOf(run, attempt.buildId);
-    const progress: Progress = { testedCommit: undefined, testedTree: undefined, images: [], exitCode: undefined };
+    const progress: Progress = {
+      testedCommit: undefined,
+      testedTree: undefined,
+      images: [],
+      exitCode: undefined,
+      ranIn: undefined,
+    };
     const begun = await options.results.begin(key, startedOf(run, attempt.startedAt));
     // Beside the checkout; done before the end is written over it.
     const announced = begun.ok ? writeProwJob(run, key, attempt, { state: "pending" }) : Promise.resolve();
@@ -149,13 +158,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     readonly lent: readonly string[];
   }
 
+  /** The machine does not change while we run. */
+  let known: Promise<readonly Capability[]> | undefined;
+  const capabilities = () => {
+    known ??= options.executor.capabilities();
+    return known;
+  };
+
   async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
     const { run, log } = scene;
+    const image = run.job.body.kind === "pod" ? (containersOf(run.job.body.spec)[0]?.image ?? "") : "";
+    for (const line of machineLines(await capabilities(), run.job, image)) log.line(line);
     if (run.job.body.kind === "pod") {
       const { spec } = run.job.body;
       const container = containersOf(spec)[0];
       if (!container) return { state: "error", description: "the job's pod has no container" };
-      for (const line of podLines(run.job, options.executor.ignored(spec))) log.line(line);
+      const privileged = mayBePrivileged(options.family(), run.job);
+      for (const line of podLines(run.job, options.executor.ignored(spec, privileged))) log.line(line);
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
     const { main } = place;
@@ -235,7 +254,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       gopath: insideGopath,
     };
     const env = {
-      ...baseEnvironment(caches !== undefined),
+      ...baseEnvironment(options.executor.name, caches !== undefined),
       ...Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value])),
       ...jobEnvironment(facts),
     };
@@ -251,12 +270,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       graceMs: run.job.gracePeriodMs,
       limits: { ...executionLimits, memoryBytes: memoryLimit(container, executionLimits.memoryBytes) },
       network: "egress",
+      container: containerWish(options.family(), run.job, container),
       onOutput: (chunk) => log.append(chunk),
     });
     if (!execution.ok) {
       return execution.error.code === "missing-need"
         ? notRun("isolation", execution.error.message, execution.error.hint ?? "fairlead doctor")
         : { state: "error", description: execution.error.message };
+    }
+    const { image } = execution.value;
+    if (image && scene.progress.ranIn === undefined) {
+      scene.progress.ranIn = `${image.name}@${image.digest}`;
+      log.line(`fairlead: ${image.name} is ${image.digest}`);
     }
     const onAbort = () => execution.value.abort(String(scene.signal.reason));
     if (scene.signal.aborted) onAbort();
@@ -298,9 +323,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function missingNeed(needs: readonly string[]): Promise<Stop | undefined> {
     if (needs.length === 0) return undefined;
-    const capabilities = await options.executor.capabilities();
     for (const need of needs) {
-      const found = capabilities.find((capability) => capability.need === need);
+      const found = (await capabilities()).find((capability) => capability.need === need);
       if (found?.present) continue;
       return notRun(need, found?.detail ?? "not on this machine", found?.mend ?? "fairlead doctor");
     }
@@ -354,7 +378,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       passed,
       result: passed ? "SUCCESS" : stop.state === "aborted" ? "ABORTED" : "FAILURE",
       revision: run.head,
-      metadata: { "tested-commit": progress.testedCommit ?? "", job: run.job.name, description: stop.description },
+      metadata: {
+        "tested-commit": progress.testedCommit ?? "",
+        job: run.job.name,
+        description: stop.description,
+        ...(progress.ranIn === undefined ? {} : { "job-image": progress.ranIn }),
+      },
     });
     const known = tests.passed + tests.failed + tests.skipped > 0 || tests.problems.length > 0;
     const said = { ...stop, description: `${stop.description}${dropped}` };
@@ -456,12 +485,10 @@ function describeRefs(refs: Refs): string {
   return pulls.length === 0 ? base : `${base} merged with ${pulls.join(", ")}`;
 }
 
-function baseEnvironment(cached: boolean): Record<string, string> {
+/** An image has its own PATH and HOME; a process of this machine gets ours. */
+function baseEnvironment(executor: Executor["name"], cached: boolean): Record<string, string> {
   return {
-    PATH: pathWithTools,
-    HOME: "/home/prow",
-    LANG: "C.UTF-8",
-    TMPDIR: "/tmp",
+    ...(executor === "container" ? {} : { PATH: pathWithTools, HOME: "/home/prow", LANG: "C.UTF-8", TMPDIR: "/tmp" }),
     ...(cached
       ? { GOCACHE: "/cache/go-build", GOMODCACHE: "/cache/go-mod" }
       : { GOCACHE: "/tmp/go-build", GOMODCACHE: "/tmp/go-mod" }),

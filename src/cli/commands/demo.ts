@@ -36,7 +36,9 @@ async function runDemo(context: CommandContext, options: DemoOptions): Promise<n
   await writeFile(join(home, ".gitignore"), "*\n");
   say("A sample family of four git repositories: an image component, one with two images, an internal library and a");
   say(`deployment. Everything it writes lies below ${home}.`);
-  const lacking = (await deps.capabilities("none")).find((each) => each.need === "bubblewrap" && !each.present);
+  const lacking = (await deps.capabilities({ family: undefined, containers: false })).find(
+    (each) => each.need === "bubblewrap" && !each.present,
+  );
   if (lacking) {
     say(`lacking: ${lacking.need}: ${lacking.detail}`);
     say(`  ${lacking.switchesOff}; mend: ${lacking.mend}`);

@@ -8,8 +8,10 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .addHelpText("after", "\nExample: fairlead doctor");
   context.action(command, async () => {
     const read = await context.deps.readConfiguration(context.globals().config, undefined);
-    const cluster = read.ok ? (read.value.family?.kubernetes.cluster ?? "none") : "none";
-    const items = await context.deps.capabilities(cluster);
+    const items = await context.deps.capabilities({
+      family: read.ok ? read.value.family : undefined,
+      containers: true,
+    });
     const { output } = context;
     if (context.globals().json) {
       output.json({ items });

@@ -1,5 +1,5 @@
+import { egressPort, proxyVariables } from "../host/index.ts";
 import type { ContainerWish, ExecutionSpec, Mount } from "../model.ts";
-import { egressPort, proxyVariables } from "../process/index.ts";
 import { carriedCommand, carriedInside } from "./carried-perl.ts";
 import type { HardLimits } from "./hard-limits.ts";
 

@@ -1,5 +1,5 @@
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import { findOnPath } from "../process/index.ts";
+import { findOnPath } from "../host/index.ts";
 import { carriedCommand, carriedInside } from "./carried-perl.ts";
 import { askEngine, type Engine, saidBy } from "./engine.ts";
 import type { HardLimits } from "./hard-limits.ts";

@@ -11,7 +11,8 @@ const most: HardLimits = { openFiles: 65_536, processes: 32_768 };
 export async function readHardLimits(): Promise<HardLimits> {
   const text = await readFile("/proc/self/limits", "utf8").catch(() => "");
   const hard = (name: string, bound: number) => {
-    const found = new RegExp(`^${name} +\\S+ +(\\d+|unlimited)`, "m").exec(text)?.[1];
+    const line = text.split("\n").find((each) => each.startsWith(name));
+    const found = line?.slice(name.length).trim().split(/\s+/)[1];
     return found === undefined || found === "unlimited" ? bound : Math.min(Number(found), bound);
   };
   return { openFiles: hard("Max open files", most.openFiles), processes: hard("Max processes", most.processes) };

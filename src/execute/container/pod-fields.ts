@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../jobs/index.ts";
+import { ignoredPodFields } from "../host/index.ts";
 import type { IgnoredField } from "../model.ts";
-import { ignoredPodFields } from "../process/index.ts";
 
 /** As for processes, but the image, the privileges that the family file allows and the limit of processors count here. */
 export function ignoredInContainer(spec: JsonObject, privileged: boolean): readonly IgnoredField[] {

@@ -1,3 +1,4 @@
+import { egressPort, proxyVariables } from "../host/index.ts";
 import type { ExecutionSpec } from "../model.ts";
 
 /** What the machine contributes to a cage; found once at start. */
@@ -15,17 +16,6 @@ export interface CageParts {
 
 /** Below it, inside: the forwarder and the socket to the egress proxy. */
 export const doorFolder = "/run/fairlead";
-export const egressPort = 3128;
-const proxy = `http://127.0.0.1:${egressPort}`;
-/** What tells programs of the only way out. */
-export const proxyVariables: Readonly<Record<string, string>> = {
-  http_proxy: proxy,
-  https_proxy: proxy,
-  HTTP_PROXY: proxy,
-  HTTPS_PROXY: proxy,
-  no_proxy: "localhost,127.0.0.1,::1",
-  NO_PROXY: "localhost,127.0.0.1,::1",
-};
 const home = "/home/prow";
 const tmpfsBytes = 2 * 1024 ** 3;
 

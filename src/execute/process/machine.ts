@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { access, constants, lstat, mkdir, readdir, readlink, realpath, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { access, lstat, mkdir, readdir, readlink, realpath, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { findOnPath, isolationCapability } from "../host/index.ts";
 import type { Capability } from "../model.ts";
 import type { CageParts } from "./cage.ts";
 import { forwarderScript } from "./forwarder.ts";
@@ -66,19 +67,6 @@ async function machineWideProc(): Promise<readonly string[]> {
     if (facts?.isDirectory() || (facts?.isFile() && (facts.mode & 0o222) !== 0)) found.push(join("/proc", name));
   }
   return found;
-}
-
-/** Where a program stands on the server's own PATH. */
-export async function findOnPath(name: string, path = process.env["PATH"] ?? cagePath): Promise<string | undefined> {
-  for (const folder of path.split(delimiter)) {
-    const file = join(folder, name);
-    const usable = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (folder.startsWith("/") && usable) return file;
-  }
-  return undefined;
 }
 
 /** As `findOnPath`, for programs that a job in the cage can see. */
@@ -156,16 +144,4 @@ export async function readCapabilities(
       switchesOff: "tests on Kubernetes",
     },
   ];
-}
-
-/** Whether strangers' changes run here. Its name is that of the tool which gives it to processes. */
-export function isolationCapability(missing: readonly string[], mend: string): Capability {
-  const full = missing.length === 0;
-  return {
-    need: "bubblewrap",
-    present: full,
-    detail: full ? "full isolation" : missing.join("; "),
-    mend: full ? "" : mend,
-    switchesOff: "strangers' changes",
-  };
 }

@@ -4,17 +4,24 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { type Clock, err, fault, formatGoDuration, type Ids, ok, type Result } from "../../core/index.ts";
+import {
+  childrenOf,
+  createOutputPipes,
+  type EgressProxy,
+  findOnPath,
+  hasEnded,
+  homeMark,
+  ignoredPodFields,
+  kill,
+  killMarked,
+  startEgressProxy,
+  watchLimits,
+} from "../host/index.ts";
 import type { Execution, ExecutionSpec, Executor, Outcome } from "../model.ts";
 import { cageArguments, cagedCommand } from "./cage.ts";
 import { openCgroups } from "./cgroups.ts";
-import { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
-import { homeMark } from "./home-mark.ts";
 import { limitsCapability } from "./limits.ts";
-import { findOnPath, readCapabilities, readMachine } from "./machine.ts";
-import { createOutputPipes } from "./output-pipes.ts";
-import { ignoredPodFields } from "./pod-fields.ts";
-import { childrenOf, hasEnded, kill, killMarked } from "./process-table.ts";
-import { watchLimits } from "./watch.ts";
+import { readCapabilities, readMachine } from "./machine.ts";
 
 export interface ProcessExecutorOptions {
   /** A folder of our own, mode 0700, kept between starts. */

@@ -1,0 +1,10 @@
+export { isPublicAddress } from "./addresses.ts";
+export { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
+export { findOnPath } from "./find-program.ts";
+export { homeMark } from "./home-mark.ts";
+export { isolationCapability } from "./isolation.ts";
+export { createOutputPipes } from "./output-pipes.ts";
+export { ignoredPodFields } from "./pod-fields.ts";
+export { childrenOf, hasEnded, kill, killMarked } from "./process-table.ts";
+export { egressPort, proxyVariables } from "./proxy-variables.ts";
+export { watchLimits } from "./watch.ts";
