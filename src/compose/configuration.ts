@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { findJobFiles } from "../config/index.ts";
+import { clustersInRepo, findJobFiles, isInRepoEnabled } from "../config/index.ts";
 import { type Fault, ok, type Result } from "../core/index.ts";
-import type { Family } from "../family/index.ts";
+import type { Component, Family } from "../family/index.ts";
+import type { InRepoRules } from "../intake/index.ts";
 import { generateJobs, type Job } from "../jobs/index.ts";
 import { type ConfigurationSource, familyOrFault, readConfiguration } from "./family-source.ts";
 
@@ -12,6 +13,8 @@ export interface ConfigurationInForce {
   /** Generated and loaded jobs; `defaultBranches` by component. */
   jobs(defaultBranches: Readonly<Record<string, string>>): readonly Job[];
   queues(): Readonly<Record<string, number>>;
+  /** How a repository's own jobs are read; `undefined` where they do not count. */
+  inRepo(component: Component): InRepoRules | undefined;
   /** Why the files as they are now are not in force. */
   problem(): Fault | undefined;
   /** Reads the files again where one changed. `changed`: another configuration is in force now. */
@@ -29,7 +32,7 @@ export async function openConfiguration(
   const good = familyOrFault(first.value);
   if (!good.ok) return good;
   let family = good.value;
-  let { loaded, queues } = first.value;
+  let { loaded, queues, inRepo } = first.value;
   let problem: Fault | undefined;
   signature = await signatureOf(file, family);
 
@@ -48,6 +51,7 @@ export async function openConfiguration(
     family = next.value;
     loaded = read.value.loaded;
     queues = read.value.queues;
+    inRepo = read.value.inRepo;
     signature = await signatureOf(file, family);
     return changed ? "changed" : "same";
   }
@@ -56,6 +60,21 @@ export async function openConfiguration(
     family: () => family,
     jobs: (defaultBranches) => [...generateJobs(family, defaultBranches), ...loaded],
     queues: () => queues,
+    inRepo: (component) => {
+      const own = family.prow?.inRepo;
+      if (!inRepo || !isInRepoEnabled(component, [own?.enabled ?? {}, inRepo.enabled])) return undefined;
+      const jobs = [...generateJobs(family, {}), ...loaded];
+      return {
+        around: inRepo.around,
+        limits: {
+          clusters: clustersInRepo(component, inRepo.clusters),
+          secrets: own?.secrets ?? [],
+          names: jobs.map((job) => job.name),
+          contexts: jobs.filter((job) => job.component === component.name).map((job) => job.context),
+        },
+        worker: source.worker,
+      };
+    },
     problem: () => problem,
     refresh,
   });

@@ -22,6 +22,8 @@ export interface Configuration extends FamilyReading {
   readonly counts: ProwReading["counts"];
   /** Bounds of queues, by name. */
   readonly queues: Readonly<Record<string, number>>;
+  /** How jobs of repositories are read; `undefined`: no repository brings any. */
+  readonly inRepo: ProwReading["inRepo"] | undefined;
 }
 
 export interface ConfigurationSource {
@@ -44,7 +46,7 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     );
   const reading = readFamilyFile(file, text, knownRules);
   const { family } = reading;
-  if (!family) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {} });
+  if (!family) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {}, inRepo: undefined });
   const generated = generateJobs(family, {});
   if (!family.prow) {
     const untested = untestedComponents(file, reading, family, generated);
@@ -55,6 +57,7 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
       loaded: [],
       counts: nothingLoaded,
       queues: {},
+      inRepo: undefined,
     });
   }
   const prow = await readProw({
@@ -76,6 +79,7 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     loaded: prow.jobs,
     counts: prow.counts,
     queues: prow.queues,
+    inRepo: prow.inRepo,
   });
 }
 

@@ -16,6 +16,7 @@ import {
   allComponents,
   branchesOf,
   createChangeActs,
+  createInRepoReader,
   createIntake,
   createLanding,
   createMaintenanceActs,
@@ -27,6 +28,7 @@ import {
   createVerdictActs,
   createWeeklyBuilds,
   findComponent,
+  inRepoJobsOf,
   mendChangeRefs,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
@@ -194,7 +196,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const jobsOf = (component: string, defaultBranch: string): readonly Job[] =>
     configuration.jobs({ [component]: defaultBranch }).filter((job) => job.component === component);
   const periodics = (): readonly Job[] => configuration.jobs({}).filter((job) => job.type === "periodic");
-  const sources = { store, git, family, jobsOf, periodics };
+  const inRepo = createInRepoReader({ rulesOf: configuration.inRepo, configHash: () => family().configHash });
+  const sources = { store, git, family, jobsOf, periodics, inRepo };
   const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
     readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
 
@@ -340,9 +343,10 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   let ready = false;
   const jobs = async (): Promise<readonly Job[]> => {
     const branches = new Map((await allComponents(store)).map((row) => [row.name, row.default_branch]));
-    return configuration.jobs(
+    const own = configuration.jobs(
       Object.fromEntries([...branches].flatMap(([name, branch]) => (branch === null ? [] : [[name, branch]]))),
     );
+    return [...own, ...(await inRepoJobsOf({ git, inRepo }, family().components, branches))];
   };
   const app = createApp({
     version,

@@ -35,6 +35,7 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
   checkForge(document, error);
   checkComponents(document, error);
   checkPolicy(document, rules, error);
+  checkInRepo(document, error);
   const checkVersion = (version: string, path: readonly PropertyKey[]) => {
     if (document.kubernetes.versions.includes(version)) return;
     const message = `${version} is not among kubernetes.versions`;
@@ -138,6 +139,32 @@ function checkPolicy(document: FamilyDocument, rules: KnownRules, error: Say): v
   }
 }
 
+/** Keys of Prow's `in_repo_config.enabled`, and the names of components. */
+function checkInRepo(document: FamilyDocument, error: Say): void {
+  const known = new Set(["*"]);
+  for (const [name, component] of Object.entries(document.components)) {
+    const names = repositoryNames(component.repository);
+    const org = component.org ?? (names.ok ? names.value.org : name);
+    for (const key of [name, org, `${org}/${component.repo ?? (names.ok ? names.value.repo : name)}`]) known.add(key);
+  }
+  for (const key of Object.keys(document.prow?.inRepo.enabled ?? {}))
+    if (!known.has(key))
+      error(
+        "unknown-component",
+        ["prow", "inRepo", "enabled", key],
+        `${key} is no component, organisation or repository of the family`,
+        didYouMean(key, [...known]) ?? "`*`, an organisation, org/repo or a component",
+      );
+  for (const [index, secret] of (document.prow?.inRepo.secrets ?? []).entries())
+    if (!Object.hasOwn(document.secrets, secret))
+      error(
+        "unknown-secret",
+        ["prow", "inRepo", "secrets", index],
+        `there is no secret ${secret}`,
+        didYouMean(secret, Object.keys(document.secrets)) ?? "name it under secrets",
+      );
+}
+
 function familyOf(document: FamilyDocument): Family {
   const { components: byComponent, ...all } = document.release.policy;
   return {
@@ -170,7 +197,8 @@ function familyOf(document: FamilyDocument): Family {
       alertEmail: document.jobs.alertEmail,
     },
     generateJobs: document.jobs.generate,
-    prow: document.prow && { config: document.prow.config, jobs: document.prow.jobs },
+    prow: document.prow && { ...document.prow, config: document.prow.config },
+    secrets: document.secrets,
     anonymous: document.access.anonymous,
     execute: document.execute,
     reachable: document.reachable,

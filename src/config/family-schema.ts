@@ -55,6 +55,23 @@ const component = z.strictObject({
     .prefault({}),
 });
 
+const secretName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a secret's name: lower-case letters, digits, dots and dashes");
+const secretKey = z
+  .string()
+  .max(253)
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]+$/, "letters, digits, dots, dashes, underscores");
+const secretPath = z.string().min(1).max(1000);
+/** Where the values stand: a folder with a file for each key, or each key alone; always outside of repositories. */
+const secretSource = z.union([
+  z.strictObject({ dir: secretPath }),
+  z.strictObject({
+    keys: z.record(secretKey, z.union([z.strictObject({ file: secretPath }), z.strictObject({ env: variable })])),
+  }),
+]);
+
 const mirrorAddress = z
   .string()
   .max(1000)
@@ -132,7 +149,19 @@ export const familySchema = z.strictObject({
       alertEmail: z.string().max(200).optional(),
     })
     .prefault({}),
-  prow: z.strictObject({ config: z.string().optional(), jobs: z.array(z.string()).default([]) }).optional(),
+  prow: z
+    .strictObject({
+      config: z.string().optional(),
+      jobs: z.array(z.string()).default([]),
+      inRepo: z
+        .strictObject({
+          enabled: z.record(z.string().min(1).max(200), z.boolean()).default({}),
+          secrets: z.array(secretName).max(100).default([]),
+        })
+        .prefault({}),
+    })
+    .optional(),
+  secrets: z.record(secretName, secretSource).default({}),
   release: z
     .strictObject({
       policy: z

@@ -4,6 +4,14 @@ export { type FamilyReading, type KnownRules, readFamilyFile } from "./family-fi
 export { guessFamily, type RepositoryFinding } from "./family-guess.ts";
 export { familySchema } from "./family-schema.ts";
 export { findJobFiles } from "./prow/files.ts";
+export {
+  clustersInRepo,
+  type InRepoRequest,
+  isInRepoEnabled,
+  type ProwSurroundings,
+  readInRepoJobs,
+} from "./prow/in-repo.ts";
+export { findInRepoFiles, inRepoVersion } from "./prow/in-repo-files.ts";
 export { type ProwReading, type ProwRequest, readProw } from "./prow/load.ts";
 export { readReleaseConfiguration } from "./release-configuration.ts";
 export { releaseSchema } from "./release-schema.ts";

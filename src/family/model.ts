@@ -95,6 +95,11 @@ export interface GeneratedSettings {
   readonly alertEmail: string | undefined;
 }
 
+/** A folder with a file for each key, or each key by itself. Paths are relative to the family file. */
+export type SecretSource =
+  | { readonly dir: string }
+  | { readonly keys: Readonly<Record<string, { readonly file: string } | { readonly env: string }>> };
+
 export type Severity = "refuse" | "warn" | "note" | "off";
 
 /** How runs are carried out on this machine. */
@@ -120,7 +125,19 @@ export interface Family {
   /** What generated jobs look like as Prow's. */
   readonly generated: GeneratedSettings;
   /** Prow's main configuration and its job files or folders, relative to the family file. */
-  readonly prow: { readonly config: string | undefined; readonly jobs: readonly string[] } | undefined;
+  readonly prow:
+    | {
+        readonly config: string | undefined;
+        readonly jobs: readonly string[];
+        /** Whether repositories bring jobs themselves (Prow: `in_repo_config`), and which secrets those may use. */
+        readonly inRepo?: {
+          readonly enabled: Readonly<Record<string, boolean>>;
+          readonly secrets: readonly string[];
+        };
+      }
+    | undefined;
+  /** Where the secrets that jobs name are held, by name; none when absent. */
+  readonly secrets?: Readonly<Record<string, SecretSource>> | undefined;
   /** `false`: only jobs of Prow files. */
   readonly generateJobs: boolean;
   /** Beyond loopback reading needs a token unless this is `read`. */

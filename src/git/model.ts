@@ -32,6 +32,13 @@ export interface LandedCommit {
   readonly pickedFrom: readonly ObjectId[];
 }
 
+export interface FolderEntry {
+  readonly name: string;
+  /** `other`: a link or a submodule. */
+  readonly kind: "file" | "folder" | "other";
+  readonly id: ObjectId;
+}
+
 /** One bare repository of a component under `<home>/git/<component>.git`: hosted by the local forge, mirror of any other. */
 export interface Repository {
   readonly component: string;
@@ -56,6 +63,8 @@ export interface Repository {
   readFile(commit: ObjectId, path: string, limit?: number): Promise<string | undefined>;
   /** Paths of regular files of a commit below `prefix`, bounded by 200,000. */
   listFiles(commit: ObjectId, prefix?: string): Promise<readonly string[]>;
+  /** What stands directly in a folder of a commit (empty: at its top), by name; `undefined` where there is no such folder. */
+  listFolder(commit: ObjectId, path: string): Promise<readonly FolderEntry[] | undefined>;
   /** Paths that differ between two commits (renames: the new name; removed files included), bounded. */
   changedFiles(from: ObjectId, to: ObjectId): Promise<readonly string[]>;
   /**

@@ -114,6 +114,17 @@ export function openRepository(component: string, directory: string, clock: Cloc
       const blob = await objects.read(entry.id);
       return blob && blob.content.length <= limit ? blob.content.toString("utf8") : undefined;
     },
+    listFolder: async (commit, path) => {
+      const entry = path === "" ? undefined : await entryAt(commit, path);
+      if (path !== "" && entry?.mode !== "40000") return undefined;
+      const tree = await objects.read(entry?.id ?? (await readCommit(commit)).tree);
+      if (!tree) return undefined;
+      return parseTree(tree.content).map(({ name, mode, id }) => ({
+        name,
+        kind: mode === "40000" ? "folder" : mode.startsWith("100") ? "file" : "other",
+        id,
+      }));
+    },
     listFiles: async (commit, prefix = "") => {
       const paths = prefix === "" ? [] : ["--", prefix.endsWith("/") ? prefix : `${prefix}/`];
       return await listNames(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, ...paths]);

@@ -6,6 +6,7 @@ import type { Facts, FamilyEvent, RunEvent, TagEvent } from "../plan/index.ts";
 import { currentCanary, releasesOf } from "../release/index.ts";
 import { findRun, runOf } from "../runs/index.ts";
 import type { Store } from "../store/index.ts";
+import type { InRepoReader, InRepoReading } from "./in-repo.ts";
 import { changeFactsOf, findChange, openChanges, type StoredEvent } from "./records.ts";
 
 export interface FactSources {
@@ -16,6 +17,8 @@ export interface FactSources {
   readonly jobsOf: (component: string, defaultBranch: string) => readonly Job[];
   /** Every periodic of the family, those of repositories that are no components included. */
   readonly periodics: () => readonly Job[];
+  /** Jobs that the repositories bring themselves. */
+  readonly inRepo: InRepoReader;
 }
 
 /** The event with what its stored form leaves out; `undefined` when what it was about is gone. */
@@ -97,12 +100,15 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     .filter((ref) => ref.name.startsWith("refs/heads/"))
     .map((ref) => ref.name.slice("refs/heads/".length));
   const tagged = event.kind === "tag" ? await taggedCommit(repository, refs, event) : undefined;
+  const own = sources.jobsOf(name, defaultBranch);
+  const brought = component ? await inRepoAt(sources, repository, component, event) : undefined;
   const periodics = sources.periodics().filter((job) => event.component === undefined || job.component === name);
   return {
     family,
     component,
     defaultBranch,
-    jobs: event.kind === "tick" ? periodics : sources.jobsOf(name, defaultBranch),
+    jobs: event.kind === "tick" ? periodics : [...own, ...(brought?.jobs ?? [])],
+    inRepo: brought?.facts,
     previous: event.kind === "tick" ? await previousRuns(sources.store, periodics) : {},
     liveRuns: await liveRuns(sources.store, name),
     openChanges: (await openChanges(sources.store, name)).map(changeFactsOf),
@@ -119,6 +125,36 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
     canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,
   };
+}
+
+/**
+ * A repository's own jobs count on changes, as merged with their base, and on branches, as pushed. A tag is released by the
+ * family's jobs alone; the end of a run is about the job as it was recorded.
+ */
+async function inRepoAt(
+  sources: FactSources,
+  repository: Repository,
+  component: Component,
+  event: FamilyEvent,
+): Promise<InRepoReading | undefined> {
+  switch (event.kind) {
+    case "change":
+    case "comment": {
+      const { base, baseSha, number, head } = event.change;
+      const pulls = [{ number, head }];
+      return await sources.inRepo.read(repository, component, { kind: "merged", base, baseSha, pulls });
+    }
+    case "push":
+      if (/^0+$/.test(event.after)) return undefined;
+      return await sources.inRepo.read(repository, component, { kind: "commit", commit: event.after });
+    case "run": {
+      const row = await findRun(sources.store, event.run.id);
+      const job = row && runOf(row).job;
+      return job?.inRepo === true ? { jobs: [job], facts: undefined } : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** A tag that is only thought of, for a dry run, is read from the event. */

@@ -1,5 +1,5 @@
 import type { Repository } from "../git/index.ts";
-import { type GateAnswer, gate } from "../plan/index.ts";
+import { type GateAnswer, gate, inRepoProblem } from "../plan/index.ts";
 import { freezeOn } from "../policy/index.ts";
 import type { FactSources } from "./facts.ts";
 import { freezesOf, publishedVersions, type StoredChange } from "./records.ts";
@@ -35,8 +35,14 @@ export async function readGate(
   const newest = new Map<string, (typeof rows)[number]>();
   for (const row of rows) if (!newest.has(row.context)) newest.set(row.context, row);
   const files: string[] = JSON.parse(change.files);
+  const component = sources.family().components.find((each) => each.name === change.component);
+  const pulls = [{ number: change.number, head: change.head }];
+  const brought =
+    component &&
+    (await sources.inRepo.read(repository, component, { kind: "merged", base: change.base, baseSha, pulls }));
   const answer = gate({
-    jobs: sources.jobsOf(change.component, defaultBranch),
+    jobs: [...sources.jobsOf(change.component, defaultBranch), ...(brought?.jobs ?? [])],
+    inRepoProblem: inRepoProblem(brought?.facts),
     base: change.base,
     head: change.head,
     baseSha,

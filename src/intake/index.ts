@@ -2,6 +2,7 @@ export { adoptComponent, mendChangeRefs } from "./adopt.ts";
 export { type ChangeActs, createChangeActs } from "./change-acts.ts";
 export { outsideEventSchema, readEventFile } from "./event-file.ts";
 export type { FactSources } from "./facts.ts";
+export { createInRepoReader, type InRepoRules, inRepoJobsOf } from "./in-repo.ts";
 export { createIntake, type Decided, type Intake } from "./intake.ts";
 export { createLanding, type Landing } from "./landing.ts";
 export { createMaintenanceActs, type MaintenanceActs } from "./maintenance-acts.ts";

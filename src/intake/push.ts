@@ -2,6 +2,7 @@ import { type Clock, forOneLine, type Ids } from "../core/index.ts";
 import { type Component, mayMaintain } from "../family/index.ts";
 import type { CommandAnswer, PushHandler, PushRequest, RefCommand } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
+import { inRepoContext } from "../plan/index.ts";
 import { publicTags } from "../release/index.ts";
 import type { Store } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
@@ -177,8 +178,14 @@ function tellChange(decided: readonly Decided[]): readonly string[] {
       effect.kind === "status" && each.plan.runs.length === 0 ? [effect.reason] : [],
     ),
   );
+  const brought = decided.flatMap((each) =>
+    each.plan.effects.flatMap((effect) =>
+      effect.kind === "status" && effect.context === inRepoContext ? [forOneLine(effect.reason, 500)] : [],
+    ),
+  );
   if (runs.length > 0)
     return [
+      ...brought,
       `Testing it merged with its base: ${runs.slice(0, 5).join(", ")}${runs.length > 5 ? ` and ${runs.length - 5} more` : ""}`,
     ];
   return held.length > 0 ? held.slice(0, 3).map((reason) => forOneLine(reason)) : ["No job applies to it."];

@@ -1,5 +1,6 @@
 import { type Clock, err, fault, type Ids, nextBuildId, ok, type Result } from "../core/index.ts";
 import { type Family, tierOfChange } from "../family/index.ts";
+import type { Repository } from "../git/index.ts";
 import { type Job, primaryRefs, type Refs } from "../jobs/index.ts";
 import { mainRefs, refsOf } from "../plan/index.ts";
 import { findRunByAnyId, type Run, runOf } from "../runs/index.ts";
@@ -76,7 +77,9 @@ async function findJob(
   const found: { job: Job; component: string }[] = [];
   for (const name of request.component === undefined ? names : [request.component]) {
     const repository = await sources.git.open(name);
-    const jobs = [...sources.jobsOf(name, (await repository.defaultBranch()) ?? "main"), ...sources.periodics()];
+    const branch = (await repository.defaultBranch()) ?? "main";
+    const brought = await broughtJobs(sources, repository, name, branch, request);
+    const jobs = [...sources.jobsOf(name, branch), ...sources.periodics(), ...brought];
     const job = jobs.find((candidate) => candidate.name === request.job && candidate.component === name);
     if (job) found.push({ job, component: name });
   }
@@ -87,6 +90,41 @@ async function findJob(
     return err(fault("bad-input", `${owners} have a job ${request.job}`, { hint: "name one with --component" }));
   }
   return ok(first);
+}
+
+/** Jobs of the repository itself, at the revision that is asked for. */
+async function broughtJobs(
+  sources: FactSources,
+  repository: Repository,
+  name: string,
+  defaultBranch: string,
+  request: ReproductionRequest,
+): Promise<readonly Job[]> {
+  const component = sources.family().components.find((each) => each.name === name);
+  if (!component) return [];
+  if (request.change === undefined) {
+    const commit = await commitNamed(repository, request.ref ?? defaultBranch);
+    if (commit === undefined) return [];
+    return (await sources.inRepo.read(repository, component, { kind: "commit", commit: commit.commit })).jobs;
+  }
+  const row = await findChange(sources.store, name, request.change);
+  const baseSha = row && (await repository.commitOf(`refs/heads/${row.base}`));
+  if (!row || baseSha === undefined) return [];
+  const pulls = [{ number: row.number, head: row.head }];
+  return (await sources.inRepo.read(repository, component, { kind: "merged", base: row.base, baseSha, pulls })).jobs;
+}
+
+/** A branch, a tag or a commit. */
+async function commitNamed(
+  repository: Repository,
+  named: string,
+): Promise<{ readonly ref: string; readonly commit: string } | undefined> {
+  const full = named.startsWith("refs/") ? [named] : [`refs/heads/${named}`, `refs/tags/${named}`, named];
+  for (const ref of full) {
+    const commit = await repository.commitOf(ref);
+    if (commit !== undefined) return { ref, commit };
+  }
+  return undefined;
 }
 
 type RunPlace = Pick<Run, "refs" | "ref" | "change" | "head" | "tier">;
@@ -120,13 +158,10 @@ async function placeOf(
     return ok({ refs, ref: `refs/heads/${refs.base_ref}`, change: undefined, head: refs.base_sha, tier: "branch" });
   }
   const named = request.ref ?? facts.defaultBranch;
-  const full = named.startsWith("refs/") ? [named] : [`refs/heads/${named}`, `refs/tags/${named}`, named];
-  for (const ref of full) {
-    const commit = await repository.commitOf(ref);
-    if (commit === undefined) continue;
-    const short = ref.replace(/^refs\/(heads|tags)\//, "");
-    const refs: Refs = refsOf(facts, ref === named && !ref.startsWith("refs/") ? facts.defaultBranch : short, commit);
-    return ok({ refs, ref, change: undefined, head: commit, tier: "branch" });
-  }
-  return err(fault("not-found", `${component} has no branch, tag or commit ${named}`));
+  const found = await commitNamed(repository, named);
+  if (!found) return err(fault("not-found", `${component} has no branch, tag or commit ${named}`));
+  const { ref, commit } = found;
+  const short = ref.replace(/^refs\/(heads|tags)\//, "");
+  const refs: Refs = refsOf(facts, ref === named && !ref.startsWith("refs/") ? facts.defaultBranch : short, commit);
+  return ok({ refs, ref, change: undefined, head: commit, tier: "branch" });
 }

@@ -15,7 +15,7 @@ export interface RunActsOptions extends FactSources {
 
 /** What people do to runs: again, or no further. */
 export interface RunActs {
-  /** Answers the new run's id. A change's run is made with the base and head as they are now. */
+  /** Answers the new run's id. A change's run is made with the base and head as they are now, unless the change brought the job. */
   rerun(runId: string, by: Principal): Promise<Result<string>>;
   abort(runId: string, reason: string, by: Principal): Promise<Result<void>>;
 }
@@ -62,7 +62,9 @@ export function createRunActs(options: RunActsOptions): RunActs {
       const run = runOf(row);
       if (row.state === "triggered" || row.state === "pending")
         return err(fault("refused", `the run is ${row.state}; it has not ended yet`));
-      const refs = run.change === undefined ? ok(run.refs) : await freshRefs(run.refs, run.component, run.change);
+      const fresh = run.change === undefined ? ok(run.refs) : await freshRefs(run.refs, run.component, run.change);
+      // A job that the change brought itself is tied to what it was read from: on another head it would be another job.
+      const refs = fresh.ok && run.job.inRepo === true ? ok(run.refs) : fresh;
       if (!refs.ok) return refs;
       if (run.releaseId !== undefined) {
         const release = await findRelease(store, run.releaseId);

@@ -57,6 +57,8 @@ export interface Job {
   readonly repository: string | undefined;
   /** `generated`, or `file:line` of the Prow file it was loaded from. */
   readonly origin: string;
+  /** Read from the repository at the revision tested, not from a file of the family; `origin` says which. */
+  readonly inRepo?: boolean | undefined;
   readonly context: string;
   readonly optional: boolean;
   readonly skipReport: boolean;

@@ -1,5 +1,6 @@
 import { mayMaintain, tierOfChange } from "../family/index.ts";
 import { commandsIn, decideAutomatic, decideForComment, helpNote, saysOkToTest } from "../jobs/index.ts";
+import { inRepoStatus } from "./in-repo.ts";
 import type { ChangeEvent, ChangeFacts, CommentEvent, Effect, Facts, Plan, PlannedRun } from "./model.ts";
 import { planNothing, refsOf, select } from "./selection.ts";
 
@@ -26,14 +27,15 @@ export function planChange(event: ChangeEvent, facts: Facts): Plan {
   const superseded = supersededBy(event);
   const aborts = superseded === undefined ? [] : abortRuns(event, facts, superseded);
   const held = heldBack(event);
-  if (held) return { ...planNothing(event, facts, held.why), effects: [...aborts, ...held.effects] };
+  const said = inRepoStatus(facts.inRepo, change.head, event.files);
+  if (held) return { ...planNothing(event, facts, held.why), effects: [...aborts, ...held.effects, ...said] };
   const subject = { branch: change.base, files: event.files };
   const selection = select(facts, (job) => decideAutomatic(job, subject), placeOf(facts, change));
   const pending = selection.runs.map((run) => pendingStatus(change, run));
   return {
     event,
     ...selection,
-    effects: [...aborts, ...duplicates(selection.runs, facts, change, aborts), ...pending],
+    effects: [...aborts, ...duplicates(selection.runs, facts, change, aborts), ...pending, ...said],
   };
 }
 
@@ -143,6 +145,7 @@ export function planComment(event: CommentEvent, facts: Facts): Plan {
     effects: [
       ...duplicates(selection.runs, facts, change, []),
       ...statuses,
+      ...inRepoStatus(facts.inRepo, change.head, event.files),
       ...help(event, facts, selection.runs.length),
     ],
   };

@@ -1,6 +1,7 @@
 import type { RunState } from "../family/index.ts";
 import { branchMatches, contextRequired, type Job, requiredFor } from "../jobs/index.ts";
 import type { Freeze } from "../policy/index.ts";
+import { inRepoContext } from "./in-repo.ts";
 
 export interface GateFacts {
   readonly jobs: readonly Job[];
@@ -23,6 +24,8 @@ export interface GateFacts {
   readonly freeze: Freeze | undefined;
   /** The release that a maintainer marked the change for. */
   readonly forRelease: string | undefined;
+  /** What is wrong with the jobs that the repository would bring once merged. */
+  readonly inRepoProblem?: string | undefined;
 }
 
 /** Context of the required status that a freeze puts on every change to its branch. */
@@ -51,6 +54,9 @@ export function gate(facts: GateFacts): GateAnswer {
   const required = facts.freeze ? [...jobs, freezeContext] : jobs;
   const missing: { context: string; why: string }[] = [];
   let stale = false;
+  // Jobs that cannot be read could have been required.
+  if (facts.inRepoProblem !== undefined)
+    missing.push({ context: inRepoContext, why: `cannot be read: ${facts.inRepoProblem}` });
   for (const context of jobs) {
     const run = facts.runs.find((candidate) => candidate.context === context);
     if (!run) missing.push({ context, why: "has not run" });
@@ -115,6 +121,7 @@ function reasonOf(
   return required.length === 0 ? "no check is required" : `all ${required.length} required checks are green`;
 }
 
-function saysHowItIsTested(path: string): boolean {
-  return /^(\.prow\.sh|\.prow\.yaml|\.prow\/.*|\.fairlead\.yaml|Makefile|release-tools\/.*)$/.test(path);
+/** A change of such a file decides how it is tested itself: its own version counts. */
+export function saysHowItIsTested(path: string): boolean {
+  return /^(\.prow\.sh|\.prowignore|\.prow\.yaml|\.prow\/.*|\.fairlead\.yaml|Makefile|release-tools\/.*)$/.test(path);
 }

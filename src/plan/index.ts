@@ -5,7 +5,8 @@ export {
   type DecisionDifference,
 } from "./compare.ts";
 export { decide } from "./decide.ts";
-export { frozenSentence, type GateAnswer, type GateFacts, gate, requiredContexts } from "./gate.ts";
+export { frozenSentence, type GateAnswer, type GateFacts, gate, requiredContexts, saysHowItIsTested } from "./gate.ts";
+export { inRepoContext, inRepoProblem } from "./in-repo.ts";
 export type * from "./model.ts";
 export { changeActions } from "./model.ts";
 export { type RefDifference, reconcileRefs } from "./reconcile.ts";

@@ -152,13 +152,31 @@ export interface KnownRelease {
   readonly state: string;
 }
 
+/** What the repository says about its own jobs at the revision that is tested. */
+export interface InRepoFacts {
+  /** Which version counts: `1a2b3c4`, or `main at 1a2b3c4 merged with #3 at 5d6e7f8`. */
+  readonly version: string;
+  /** Why none of them runs. */
+  readonly problem:
+    | {
+        /** `file:line:column` */
+        readonly place: string;
+        readonly message: string;
+        /** Errors besides this one. */
+        readonly more: number;
+      }
+    | undefined;
+}
+
 /** Everything a decision may look at besides the event; gathered by an adapter, never by the decision. */
 export interface Facts {
   readonly family: Family;
   readonly component: Component | undefined;
   readonly defaultBranch: string;
-  /** Jobs of the component (of its repository). */
+  /** Jobs of the component: the family's, then those that its repository brings at the revision of the event. */
   readonly jobs: readonly Job[];
+  /** `undefined`: the repository brings no jobs. */
+  readonly inRepo?: InRepoFacts | undefined;
   readonly liveRuns: readonly LiveRun[];
   readonly openChanges: readonly ChangeFacts[];
   readonly releases: readonly KnownRelease[];

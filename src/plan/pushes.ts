@@ -1,4 +1,5 @@
 import { decideForPush } from "../jobs/index.ts";
+import { inRepoStatus } from "./in-repo.ts";
 import type { Facts, Plan, PushEvent } from "./model.ts";
 import { isAbsent, planNothing, refsOf, select } from "./selection.ts";
 
@@ -23,5 +24,6 @@ export function planPush(event: PushEvent, facts: Facts): Plan {
   });
   const left = facts.jobs.filter((job) => !jobs.includes(job));
   const skipped = left.map((job) => ({ job: job.name, rule: "event", reason: `${branch} did not move` }) as const);
-  return { event, runs: selection.runs, skipped: [...selection.skipped, ...skipped], effects: [] };
+  const effects = inRepoStatus(facts.inRepo, event.after, undefined);
+  return { event, runs: selection.runs, skipped: [...selection.skipped, ...skipped], effects };
 }

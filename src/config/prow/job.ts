@@ -11,6 +11,7 @@ import {
 } from "../../jobs/index.ts";
 import { isCloneUri } from "./clone-uri.ts";
 import { type DecorationDefault, decorationOf, resolveDecoration } from "./decoration.ts";
+import { checkInRepoJob, type InRepoLimits } from "./in-repo-limits.ts";
 import { checkLabels } from "./labels.ts";
 import { checkPod, objects, podOf, textOf } from "./pod.ts";
 import { type Preset, presetsFor, withPresets } from "./presets.ts";
@@ -28,6 +29,8 @@ export interface JobSurroundings {
   readonly queues: Readonly<Record<string, number>> | undefined;
   /** `org/repo` -> component. */
   readonly components: Readonly<Record<string, string>>;
+  /** Set for jobs that a repository brings itself. */
+  readonly inRepo?: InRepoLimits | undefined;
 }
 
 export interface JobEntry {
@@ -117,6 +120,10 @@ export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Comp
   const own = decorationOf(read.raw("decoration_config"), read.at("decoration_config"), complaints);
   const decoration = decorate ? resolveDecoration(own, around.decorationDefaults, { repository, cluster }) : undefined;
   const agent = read.text("agent") ?? "kubernetes";
+  if (around.inRepo) {
+    const pod = { plain: plainPod(read), presets: presetsFor(labels, around.presets) };
+    checkInRepoJob(read, { name, context: contextOf(read, name), cluster, own }, pod, around.inRepo, complaints);
+  }
   // One literal: a second copy of thirty members for each of thousands of jobs is what reading them would cost most.
   return {
     ...jobDefaults,
@@ -147,6 +154,15 @@ export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Comp
     },
     ...startsOf(read, entry.type, name),
   };
+}
+
+/** As it is written; what is wrong with it is told where it is completed. */
+function plainPod(read: Struct): JsonObject {
+  return podOf(read.raw("spec") ?? null, read.at("spec"), { error: () => {}, ignored: () => {} });
+}
+
+function contextOf(read: Struct, name: string): string {
+  return read.text("context") || name;
 }
 
 /** What makes a job of this type start. */
@@ -268,7 +284,7 @@ function onChanges(read: Struct, name: string) {
     runIfChanged,
     skipIfOnlyChanged,
     skipReport,
-    context: read.text("context") || name,
+    context: contextOf(read, name),
     branches: patternsOf(read, "branches"),
     skipBranches: patternsOf(read, "skip_branches"),
   };

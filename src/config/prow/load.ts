@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Job } from "../../jobs/index.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import { findJobFiles, readBounded } from "./files.ts";
+import type { ProwSurroundings } from "./in-repo.ts";
 import { noMainConfig } from "./main-config.ts";
 import type { Ignored } from "./parsed-file.ts";
 import { createPart, type Part, type PartFile, type PartOpening, type PresetAt } from "./part.ts";
@@ -37,12 +38,18 @@ export interface ProwReading {
   };
   readonly queues: Readonly<Record<string, number>>;
   readonly diagnostics: readonly Diagnostic[];
+  /** What jobs of a repository are completed with, and where such jobs are read. */
+  readonly inRepo: {
+    readonly around: ProwSurroundings;
+    readonly enabled: Readonly<Record<string, boolean>>;
+    readonly clusters: Readonly<Record<string, readonly string[]>>;
+  };
   /** Of everything read. */
   readonly hash: string;
 }
 
 /** Raised whenever a reading of the same files would differ. */
-const format = 1;
+const format = 2;
 /** Below this reading in place takes less than a thread takes to start. */
 const worthThreads = 400_000;
 
@@ -85,15 +92,15 @@ async function readFiles(
     const opened = await Promise.all(parts.map(({ part, files: share }) => part.open(share)));
     const main = opened.find((each) => each.main)?.main ?? noMainConfig;
     const presets = opened.flatMap((each) => each.presets).sort((a, b) => a.index - b.index);
-    const around = {
+    const around: ProwSurroundings = {
       presets: presets.map(({ preset }) => preset),
       decorationDefaults: main.decorationDefaults,
       decorateAll: opened.some((each: PartOpening) => each.decorateAll),
       podNamespace: main.podNamespace,
       queues: request.config === undefined ? undefined : main.queues,
-      components: request.components,
     };
-    const results = await Promise.all(parts.map(({ part }) => part.finish(around)));
+    const { components } = request;
+    const results = await Promise.all(parts.map(({ part }) => part.finish({ ...around, components })));
     const outlines = results.flatMap((each) => each.outlines).sort((a, b) => a.index - b.index);
     const diagnostics = [
       ...before,
@@ -118,6 +125,7 @@ async function readFiles(
         inactive: outlines.filter((each) => !each.active).length,
       },
       queues: main.queues ?? {},
+      inRepo: { around, enabled: main.inRepo, clusters: main.inRepoClusters },
       diagnostics,
       hash,
     };

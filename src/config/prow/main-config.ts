@@ -7,6 +7,8 @@ import { type Complaints, isMap, type Struct, structOf } from "./struct.ts";
 export type MainConfig = Pick<JobSurroundings, "decorationDefaults" | "podNamespace" | "queues"> & {
   /** In-repo configuration by `*`, organisation or `org/repo`; the narrowest wins. */
   readonly inRepo: Readonly<Record<string, boolean>>;
+  /** Clusters that jobs of a repository may name, by the same keys; empty: `default` alone. */
+  readonly inRepoClusters: Readonly<Record<string, readonly string[]>>;
 };
 
 export const noMainConfig: MainConfig = {
@@ -14,6 +16,7 @@ export const noMainConfig: MainConfig = {
   podNamespace: "default",
   queues: undefined,
   inRepo: {},
+  inRepoClusters: {},
 };
 
 const actedOn = new Set([
@@ -40,6 +43,7 @@ export function mainConfigOf(file: ParsedFile): MainConfig {
     queues: queuesOf(plank, complaints),
     decorationDefaults: defaultsOf(plank, complaints),
     inRepo: inRepoOf(top, complaints),
+    inRepoClusters: inRepoClustersOf(top, complaints),
   };
 }
 
@@ -82,4 +86,12 @@ function inRepoOf(top: Struct, complaints: Complaints): Readonly<Record<string, 
   if (!isMap(raw)) return {};
   const enabled = structOf(raw, config.at("enabled"), undefined, complaints);
   return Object.fromEntries(Object.keys(raw).map((name) => [name, enabled.bool(name) ?? false]));
+}
+
+function inRepoClustersOf(top: Struct, complaints: Complaints): Readonly<Record<string, readonly string[]>> {
+  const config = structOf(top.raw("in_repo_config"), top.at("in_repo_config"), undefined, complaints);
+  const raw = config.raw("allowed_clusters");
+  if (!isMap(raw)) return {};
+  const allowed = structOf(raw, config.at("allowed_clusters"), undefined, complaints);
+  return Object.fromEntries(Object.keys(raw).map((name) => [name, allowed.texts(name)]));
 }

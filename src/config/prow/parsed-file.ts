@@ -52,8 +52,18 @@ const members: ReadonlySet<string> = new Set([
   "decorate_all_jobs",
 ]);
 
-/** Reads a file of jobs, gunzipping it where it is compressed. `main`: the main configuration, whose other members are its reader's. */
-export function parseFile(file: ProwFile, main: boolean): ParsedFile {
+/** The main configuration, whose other members are its reader's; a file of jobs; or one that a repository brings itself. */
+export type FileKind = "main" | "jobs" | { readonly inRepo: string };
+
+/** Prow: lists of presubmits and postsubmits, which are the repository's own, so no map and no periodics. */
+const inRepoMembers: ReadonlySet<string> = new Set(["presets", "presubmits", "postsubmits", "prow_ignored"]);
+/** A file that strangers write is read as long as it is of the size that people write. */
+const inRepoBounds = { jobs: 500, nodes: 200_000 };
+
+/** Reads a file of jobs, gunzipping it where it is compressed. */
+export function parseFile(file: ProwFile, kind: FileKind): ParsedFile {
+  const inRepo = typeof kind === "object" ? kind.inRepo : undefined;
+  const most = inRepo === undefined ? mostJobs : inRepoBounds.jobs;
   const diagnostics: Diagnostic[] = [];
   const ignored = new Map<string, { why: string; count: number; path: Path }>();
   let left = 0;
@@ -85,13 +95,21 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
   const decoded = decode(file.bytes);
   if (typeof decoded === "string") {
     text = decoded;
-    const read = readYaml11(text);
+    const read = inRepo === undefined ? readYaml11(text) : readYaml11(text, inRepoBounds.nodes);
     if (isProblem(read)) say("error", read.offset, "not-yaml", read.message);
     else document = read;
   } else say("error", 0, decoded.code, decoded.message);
 
   const top = document?.value ?? null;
-  const read = structOf(top, [], main ? undefined : members, complaints);
+  const read = structOf(
+    top,
+    [],
+    kind === "main" ? undefined : inRepo === undefined ? members : inRepoMembers,
+    complaints,
+  );
+  if (inRepo !== undefined && isMap(top))
+    for (const key of Object.keys(top).filter((each) => each.toLowerCase() === "periodics"))
+      complaints.error([key], "no-periodics-here", "periodics stand in the family's files, not in a repository");
   const presets = read.items("presets").map(({ value, path }) => {
     const { line, column } = placeAt(isMap(value) ? (document?.offsetOf(value) ?? 0) : 0);
     return { preset: presetOf(value, path, complaints), line, column };
@@ -102,7 +120,7 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
   function entriesOf(): readonly JobEntry[] {
     const found: JobEntry[] = [];
     const add = (type: Exclude<JobType, "batch">, repository: string | undefined, value: Yaml, path: Path) => {
-      if (found.length >= mostJobs) return;
+      if (found.length >= most) return;
       const { line } = placeAt(isMap(value) ? (document?.offsetOf(value) ?? 0) : 0);
       found.push({ type, repository, value, path, origin: `${file.name}:${line}` });
     };
@@ -110,18 +128,23 @@ export function parseFile(file: ProwFile, main: boolean): ParsedFile {
       const name = `${type}s`;
       const raw = read.raw(name);
       if (raw === undefined) continue;
+      if (inRepo !== undefined) {
+        for (const { value, path } of read.items(name)) add(type, inRepo, value, path);
+        continue;
+      }
       const repositories = structOf(raw, read.at(name), undefined, complaints);
       for (const repository of isMap(raw) ? Object.keys(raw) : [])
         for (const { value, path } of repositories.items(repository)) add(type, withoutScheme(repository), value, path);
     }
-    for (const { value, path } of read.items("periodics")) add("periodic", undefined, value, path);
-    if (found.length >= mostJobs) complaints.error([], "too-many-jobs", `more than ${mostJobs} jobs stand in one file`);
+    if (inRepo === undefined)
+      for (const { value, path } of read.items("periodics")) add("periodic", undefined, value, path);
+    if (found.length >= most) complaints.error([], "too-many-jobs", `${most} jobs or more stand in one file`);
     return found;
   }
 
   return {
     presets,
-    decorateAll: read.bool("decorate_all_jobs"),
+    decorateAll: inRepo === undefined ? read.bool("decorate_all_jobs") : undefined,
     entries: entries.length,
     top,
     complaints,

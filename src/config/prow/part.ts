@@ -2,12 +2,26 @@ import type { Job } from "../../jobs/index.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import type { JobSurroundings } from "./job.ts";
 import { type MainConfig, mainConfigOf } from "./main-config.ts";
-import { type Ignored, type IgnoredHere, type ParsedFile, type ProwFile, parseFile } from "./parsed-file.ts";
+import {
+  type FileKind,
+  type Ignored,
+  type IgnoredHere,
+  type ParsedFile,
+  type ProwFile,
+  parseFile,
+} from "./parsed-file.ts";
 import type { Preset } from "./presets.ts";
 import type { JobOutline } from "./together.ts";
 
-/** A share of the files, numbered in the order of loading; `main` marks Prow's main configuration. */
-export type PartFile = ProwFile & { readonly index: number; readonly main: boolean };
+/**
+ * A share of the files, numbered in the order of loading; `main` marks Prow's main configuration, `inRepo` a file that the
+ * repository of that name brings itself.
+ */
+export type PartFile = ProwFile & {
+  readonly index: number;
+  readonly main: boolean;
+  readonly inRepo?: string | undefined;
+};
 
 export interface PresetAt {
   /** Number of the file. */
@@ -45,7 +59,7 @@ export function createPart(): Part {
   let parsed: readonly { readonly file: PartFile; readonly read: ParsedFile }[] = [];
   return {
     open: async (files) => {
-      parsed = files.map((file) => ({ file, read: parseFile(file, file.main) }));
+      parsed = files.map((file) => ({ file, read: parseFile(file, kindOf(file)) }));
       const main = parsed.find(({ file }) => file.main);
       return {
         presets: parsed.flatMap(({ file, read }) =>
@@ -80,6 +94,11 @@ export function createPart(): Part {
     },
     close: () => {},
   };
+}
+
+function kindOf(file: PartFile): FileKind {
+  if (file.main) return "main";
+  return file.inRepo === undefined ? "jobs" : { inRepo: file.inRepo };
 }
 
 /** Each thing once, placed where it stands first. */

@@ -23,18 +23,18 @@ const mostNodes = 5_000_000;
 const deepest = 100;
 
 /**
- * Reads the first document of a text. Problems: what is not YAML, nesting over 100, more than five million nodes with
- * aliases written out, an anchor that contains itself, an alias of nothing.
+ * Reads the first document of a text. Problems: what is not YAML, nesting over 100, more than `most` nodes with aliases
+ * written out (five million), an anchor that contains itself, an alias of nothing.
  */
-export function readYaml11(text: string): YamlDocument | YamlProblem {
+export function readYaml11(text: string, most = mostNodes): YamlDocument | YamlProblem {
   const offsets = new Map<object, number>();
   const plain = readPlainYaml(text, offsets);
   if (plain) return documentOf(text, plain.value, offsets);
-  return readWholeYaml(text);
+  return readWholeYaml(text, most);
 }
 
 /** By the whole parser, whatever is in it. */
-export function readWholeYaml(text: string): YamlDocument | YamlProblem {
+export function readWholeYaml(text: string, most = mostNodes): YamlDocument | YamlProblem {
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth: deepest });
@@ -44,7 +44,7 @@ export function readWholeYaml(text: string): YamlDocument | YamlProblem {
   }
   const offsets = new Map<object, number>();
   try {
-    const value = build(text, events, offsets);
+    const value = build(text, events, offsets, most);
     return documentOf(text, value, offsets);
   } catch (error) {
     if (error instanceof Unreadable) return { message: error.message, offset: error.offset };
@@ -82,7 +82,7 @@ interface Frame {
   nodes: number;
 }
 
-function build(text: string, events: readonly Event[], offsets: Map<object, number>): Yaml {
+function build(text: string, events: readonly Event[], offsets: Map<object, number>, most: number): Yaml {
   const anchors = new Map<string, { readonly value: Yaml; readonly nodes: number }>();
   const open = new Set<string>();
   const stack: Frame[] = [];
@@ -97,8 +97,8 @@ function build(text: string, events: readonly Event[], offsets: Map<object, numb
       return;
     }
     top.nodes += nodes;
-    if (top.nodes > mostNodes)
-      throw new Unreadable("stands for more than five million values with its aliases", top.offset);
+    if (top.nodes > most)
+      throw new Unreadable(`stands for more than ${most.toLocaleString("en")} values with its aliases`, top.offset);
     if (Array.isArray(top.node)) top.node.push(value);
     else if (top.key === undefined) top.key = plainMerge ? mergeKey : keyText(value, top.offset);
     else {

@@ -1,14 +1,14 @@
 import type { Selectable } from "kysely";
 import { err, fault, ok, type Result } from "../../core/index.ts";
 import { tierOfChange } from "../../family/index.ts";
-import { frozenSentence } from "../../plan/index.ts";
+import { frozenSentence, inRepoContext, saysHowItIsTested } from "../../plan/index.ts";
 import type { ChangeRow, RunRow } from "../../store/index.ts";
 import { newestPerContext, runRefOf, summariseChecks } from "./checks.ts";
 import { type Freezes, readFreezes } from "./freezes.ts";
 import { markOfChange } from "./marks.ts";
 import type { ChangeItem, ChangeView, CheckSummary, List, ListFilter } from "./model.ts";
 import { changeNext, endedHow } from "./next-step.ts";
-import { boundedLimit, changeRow, changeRows, changeRuns } from "./records.ts";
+import { boundedLimit, changeRow, changeRows, changeRuns, statusSaid } from "./records.ts";
 import { runItem } from "./runs.ts";
 import type { ViewSources } from "./sources.ts";
 import { iso, pagePath, shellWord } from "./text.ts";
@@ -21,7 +21,8 @@ export async function listChanges(sources: ViewSources, filter: ListFilter): Pro
   for (const row of rows.slice(0, limit)) {
     const frozen = freezes.get(row.component) ?? (await readFreezes(sources, row.component));
     freezes.set(row.component, frozen);
-    items.push(changeItem(sources, row, await changeRuns(sources.db, row.component, row.number), frozen));
+    const runs = await changeRuns(sources.db, row.component, row.number);
+    items.push(changeItem(sources, row, runs, frozen, await statusSaid(sources.db, row, inRepoContext)));
   }
   return { items, more: rows.length > limit };
 }
@@ -31,6 +32,7 @@ export function changeItem(
   row: Selectable<ChangeRow>,
   runs: readonly Selectable<RunRow>[],
   freezes: Freezes,
+  brought: Awaited<ReturnType<typeof statusSaid>>,
 ): ChangeItem {
   const required = summariseChecks(runs.filter((run) => run.head === row.head));
   return {
@@ -52,13 +54,18 @@ export function changeItem(
       state: row.state,
       base: row.base,
       required,
-      blockers: blockersOf(row, required, freezes),
+      blockers: blockersOf(row, required, freezes, brought),
     }),
   };
 }
 
 /** Why the gate is shut, in words; the most telling first. */
-function blockersOf(row: Selectable<ChangeRow>, required: CheckSummary, freezes: Freezes): readonly string[] {
+function blockersOf(
+  row: Selectable<ChangeRow>,
+  required: CheckSummary,
+  freezes: Freezes,
+  brought: Awaited<ReturnType<typeof statusSaid>>,
+): readonly string[] {
   if (row.state !== "open") return [];
   const conflicts = fileList(row.conflicts);
   const freeze = freezes.on(row.base);
@@ -67,6 +74,7 @@ function blockersOf(row: Selectable<ChangeRow>, required: CheckSummary, freezes:
     headAllowed: row.allowed_head === row.head,
   });
   return [
+    ...(brought?.state === "error" ? [`the repository's own jobs cannot be read: ${brought.description}`] : []),
     ...(conflicts.length > 0 ? [`it conflicts with ${row.base} in ${conflicts.join(", ")}`] : []),
     ...(freeze && row.for_release !== freeze.version ? [`the freeze ${frozenSentence(row.base, freeze)}`] : []),
     ...required.runs.flatMap((run) => {
@@ -99,7 +107,8 @@ export async function showChange(sources: ViewSources, component: string, number
   }
   const runs = await changeRuns(sources.db, component, number);
   const freezes = await readFreezes(sources, component);
-  const item = changeItem(sources, row, runs, freezes);
+  const brought = await statusSaid(sources.db, row, inRepoContext);
+  const item = changeItem(sources, row, runs, freezes, brought);
   const current = newestPerContext(runs.filter((run) => run.head === row.head));
   return ok({
     ...item,
@@ -119,7 +128,9 @@ export async function showChange(sources: ViewSources, component: string, number
             by: row.merged_by ?? "unknown",
             override: row.override_reason,
           },
-    blockers: blockersOf(row, item.required, freezes),
+    blockers: blockersOf(row, item.required, freezes, brought),
+    ownTests: fileList(row.files).filter(saysHowItIsTested),
+    inRepo: brought?.description ?? null,
     optional: current.filter((run) => run.required === 0).map(runRefOf),
     earlier: runs.filter((run) => !current.includes(run)).map((run) => runItem(sources, run)),
     update: `git push origin HEAD:refs/changes/${number}`,

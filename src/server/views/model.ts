@@ -223,6 +223,10 @@ export interface ChangeView extends ChangeItem {
   } | null;
   /** Why it may not be merged yet; empty: it may. */
   readonly blockers: readonly string[];
+  /** Its files that say how it is tested; they count as they are in this change, merged with its base. */
+  readonly ownTests: readonly string[];
+  /** What was said of the jobs that the repository brings itself: whose version counts, or what is wrong with it. */
+  readonly inRepo: string | null;
   readonly optional: readonly RunRef[];
   /** Runs of earlier heads and superseded runs, newest first. */
   readonly earlier: readonly RunItem[];

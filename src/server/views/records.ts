@@ -86,6 +86,28 @@ export async function changeRuns(db: Db, component: string, number: number): Pro
     .execute();
 }
 
+/** What was last said under a context about one head of a change. */
+export async function statusSaid(
+  db: Db,
+  change: { readonly component: string; readonly number: number; readonly head: string },
+  context: string,
+): Promise<{ readonly state: string; readonly description: string } | undefined> {
+  const rows = await db
+    .selectFrom("decisions")
+    .select("body")
+    .where("subject", "=", `${change.component}#${change.number}`)
+    .where("kind", "=", "status")
+    .where("commit_id", "=", change.head)
+    .orderBy("seq", "desc")
+    .limit(200)
+    .execute();
+  for (const row of rows) {
+    const body: { context: string; state: string; description: string } = JSON.parse(row.body);
+    if (body.context === context) return body;
+  }
+  return undefined;
+}
+
 export async function newestCanaries(db: Db, component: string): Promise<readonly Selectable<CanaryRow>[]> {
   const newest = db
     .selectFrom("canaries")

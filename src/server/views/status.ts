@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import { err, fault, ok, type Result } from "../../core/index.ts";
 import type { Component } from "../../family/index.ts";
+import { inRepoContext } from "../../plan/index.ts";
 import type { ComponentRow, ReleaseRow } from "../../store/index.ts";
 import { changeItem } from "./changes.ts";
 import { summariseChecks } from "./checks.ts";
@@ -17,6 +18,7 @@ import {
   newestCanaries,
   releaseRows,
   runRows,
+  statusSaid,
 } from "./records.ts";
 import { releaseItems } from "./releases.ts";
 import { runItem } from "./runs.ts";
@@ -83,7 +85,8 @@ async function statusOf(
   const freezes = await readFreezes(sources, name);
   const changes: ChangeItem[] = [];
   for (const row of open.slice(0, 20)) {
-    changes.push(changeItem(sources, row, await changeRuns(db, name, row.number), freezes));
+    const runs = await changeRuns(db, name, row.number);
+    changes.push(changeItem(sources, row, runs, freezes, await statusSaid(db, row, inRepoContext)));
   }
   const row: StatusRow = {
     component: name,

@@ -60,6 +60,16 @@ export const ChangePage: FC<{ change: ChangeView; viewer: Viewer; now: number }>
             : []),
         ]}
       />
+      {change.ownTests.length === 0 && change.inRepo === null ? null : (
+        <Part title="How it is tested" note="says this change itself">
+          {change.inRepo === null ? null : <p>{change.inRepo}</p>}
+          {change.ownTests.length === 0 ? null : (
+            <p>
+              {`It edits ${change.ownTests.slice(0, 10).join(", ")}${change.ownTests.length > 10 ? ` and ${change.ownTests.length - 10} more` : ""}: what they say in this change, merged with ${change.base}, is what is run. The family's own jobs and the gate stay as they are.`}
+            </p>
+          )}
+        </Part>
+      )}
       <Part title="Required checks" note="of this head merged with its base; a merge waits for them">
         <CheckTable
           runs={change.required.runs}
