@@ -9,7 +9,7 @@ import { readMachine } from "../src/execute/process/machine.ts";
 import { createGit } from "../src/git/index.ts";
 import { type Job, jobDefaults } from "../src/jobs/index.ts";
 import { createFsResultStore } from "../src/results/index.ts";
-import { createSupervisor, type Run } from "../src/runs/index.ts";
+import { createSupervisor, type Run, stubSecrets } from "../src/runs/index.ts";
 
 const files = 400;
 const rounds = 30;
@@ -63,6 +63,7 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
   const family = readFamilyFile("f", `family: b\ncomponents: {bench: {repository: "file://${upstream}"}}\n`, {}).family;
   if (!family) throw new Error("no family");
   const supervisor = createSupervisor({
+    secrets: stubSecrets,
     clock: systemClock,
     family: () => family,
     git: gitRoom,

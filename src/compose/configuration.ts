@@ -10,6 +10,8 @@ import { type ConfigurationSource, familyOrFault, readConfiguration } from "./fa
 /** The configuration in force: the last one that was good. */
 export interface ConfigurationInForce {
   family(): Family;
+  /** Where the family file stands: paths in it are relative to it. */
+  readonly folder: string;
   /** Generated and loaded jobs; `defaultBranches` by component. */
   jobs(defaultBranches: Readonly<Record<string, string>>): readonly Job[];
   queues(): Readonly<Record<string, number>>;
@@ -57,6 +59,7 @@ export async function openConfiguration(
   }
 
   return ok({
+    folder: dirname(file),
     family: () => family,
     jobs: (defaultBranches) => [...generateJobs(family, defaultBranches), ...loaded],
     queues: () => queues,

@@ -9,7 +9,7 @@ import { copyRefs, createGit } from "../git/index.ts";
 import { chooseCompression, createAssembler } from "../images/index.ts";
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
-import { createSupervisor, resultKeyOf } from "../runs/index.ts";
+import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";
 import { createExecutor } from "./executor.ts";
 
 /**
@@ -70,6 +70,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
       git,
       executor,
       results: telling(results, request.print),
+      secrets: stubSecrets,
       runUrl: () => "",
       assembler: createAssembler({
         blobs,
@@ -117,8 +118,8 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
 function telling(results: ResultStore, print: (bytes: Uint8Array) => void): ResultStore {
   return {
     ...results,
-    openLog: async (key, bound) => {
-      const opened = await results.openLog(key, bound);
+    openLog: async (key, bound, masking) => {
+      const opened = await results.openLog(key, bound, masking);
       if (!opened.ok) return opened;
       const log = opened.value;
       const told: LogWriter = {

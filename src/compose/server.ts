@@ -49,7 +49,7 @@ import {
   mirrorOf,
   type ResultMirror,
 } from "../results/index.ts";
-import { createScheduler, createSupervisor, removeTree } from "../runs/index.ts";
+import { createScheduler, createSecretSources, createSupervisor, removeTree } from "../runs/index.ts";
 import { createAccess } from "../server/access.ts";
 import { createApp } from "../server/app.ts";
 import { openBackup } from "../server/backup.ts";
@@ -256,6 +256,11 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       git,
       executor,
       results,
+      secrets: createSecretSources({
+        folder: configuration.folder,
+        sources: () => family().secrets ?? {},
+        env: options.env,
+      }),
       runUrl: (id) => `${url}/runs/${id}`,
       assembler: createAssembler({
         blobs,

@@ -13,6 +13,7 @@ export type {
   ReleaseState,
   Role,
   RunState,
+  SecretSource,
   Severity,
   Tier,
 } from "./model.ts";

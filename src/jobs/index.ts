@@ -31,6 +31,7 @@ export {
 } from "./model.ts";
 export { checkCron, decidePeriodic, type PeriodicDecision, type PreviousRun } from "./periodics.ts";
 export { type Container, containersOf, expandArguments } from "./pod.ts";
+export { type SecretUse, type SecretVolume, secretUses, withSecretsGiven } from "./pod-secrets.ts";
 export { type ProwDocument, prowDocument } from "./prow-output.ts";
 export { type ProwJobFacts, prowJobOf } from "./prowjob.ts";
 export { extraRefsOf, goPathOf, primaryRefs, pullRefsOf, refsDocument, workingDirectory } from "./refs.ts";

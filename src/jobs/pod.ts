@@ -60,7 +60,7 @@ export function expandArguments(argv: readonly string[], env: Readonly<Record<st
   );
 }
 
-function listOf(value: Json | undefined): readonly JsonObject[] {
+export function listOf(value: Json | undefined): readonly JsonObject[] {
   return isList(value) ? value.map(objectOf) : [];
 }
 
@@ -68,12 +68,12 @@ function textsOf(value: Json | undefined): readonly string[] {
   return isList(value) ? value.map(textOf) : [];
 }
 
-function textOf(value: Json | undefined): string {
+export function textOf(value: Json | undefined): string {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
-function objectOf(value: Json | undefined): JsonObject {
+export function objectOf(value: Json | undefined): JsonObject {
   return typeof value === "object" && value !== null && !isList(value) ? value : {};
 }
 

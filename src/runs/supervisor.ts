@@ -14,14 +14,17 @@ import {
   jobEnvironment,
   prowJobOf,
   type Refs,
+  withSecretsGiven,
 } from "../jobs/index.ts";
-import type { LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
+import type { ArtifactMasking, LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { Supervisor } from "./scheduler.ts";
+import type { Secrets } from "./secret-sources.ts";
+import { type GivenSecrets, secretMounts, secretsFor } from "./secrets.ts";
 
 /** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
 export type ReadReleaseConfiguration = (
@@ -35,6 +38,7 @@ export interface SupervisorOptions {
   readonly git: Git;
   readonly executor: Executor;
   readonly results: ResultStore;
+  readonly secrets: Secrets;
   /** The run's page. */
   readonly runUrl: (id: string) => string;
   readonly assembler: Assembler;
@@ -94,11 +98,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     // Beside the checkout; done before the end is written over it.
     const announced = begun.ok ? writeProwJob(run, key, attempt, { state: "pending" }) : Promise.resolve();
     if (!begun.ok) return endOf({ state: "error", description: begun.error.message }, progress, undefined);
-    const log = await options.results.openLog(key, logBound);
+    const secrets = await secretsFor(run, options.secrets);
+    const log = await options.results.openLog(key, logBound, secrets.masking);
     if (!log.ok) return endOf({ state: "error", description: log.error.message }, progress, undefined);
-    const stop = await attemptRun({ run, attempt, key, log: log.value, signal, progress });
+    const stop = await attemptRun({ run, attempt, key, log: log.value, signal, progress, secrets });
     await announced;
-    const end = await finish(run, key, log.value, stop, progress, attempt);
+    const end = await finish(run, key, log.value, stop, progress, attempt, secrets.artifacts);
     return end;
   }
 
@@ -109,6 +114,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     readonly log: LogWriter;
     readonly signal: AbortSignal;
     readonly progress: Progress;
+    readonly secrets: GivenSecrets;
   }
 
   async function attemptRun(scene: Scene): Promise<Stop> {
@@ -173,8 +179,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const { spec } = run.job.body;
       const container = containersOf(spec)[0];
       if (!container) return { state: "error", description: "the job's pod has no container" };
+      const { fault, lines } = scene.secrets;
+      if (fault) return { state: "error", description: fault.message };
       const privileged = mayBePrivileged(options.family(), run.job);
-      for (const line of podLines(run.job, options.executor.ignored(spec, privileged))) log.line(line);
+      const ignored = options.executor.ignored(withSecretsGiven(spec), privileged);
+      for (const line of [...podLines(run.job, ignored), ...lines]) log.line(line);
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
     const { main } = place;
@@ -244,6 +253,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       ...(container && run.job.body.kind === "pod"
         ? await emptyVolumes(run.job.body.spec, container, place.folder)
         : []),
+      ...(await secretMounts(scene.secrets, place.folder)),
     ];
     const facts = {
       job: run.job,
@@ -256,6 +266,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const env = {
       ...baseEnvironment(options.executor.name, caches !== undefined),
       ...Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value])),
+      ...scene.secrets.env,
       ...jobEnvironment(facts),
     };
     const execution = await options.executor.start({
@@ -360,9 +371,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     stop: Stop,
     progress: Progress,
     attempt: { readonly buildId: string; readonly startedAt: number },
+    masking: ArtifactMasking | undefined,
   ): Promise<RunEnd> {
     const left = join(folderOf(attempt.buildId), "artifacts");
-    const collected = await options.results.collect(key, left, artifactBounds);
+    const collected = await options.results.collect(key, left, artifactBounds, masking);
     const leftOut = collected.ok ? collected.value.leftOut : [collected.error.message];
     for (const line of leftOut.slice(0, 20)) log.line(`fairlead: artifact left out: ${line}`);
     const tests = await options.results.readTests(key);
