@@ -17,6 +17,7 @@ import { checkPod, objects, podOf, textOf } from "./pod.ts";
 import { type Preset, presetsFor, withPresets } from "./presets.ts";
 import { refsOf } from "./refs.ts";
 import { type Complaints, isMap, jsonOf, type Path, type Struct, structOf } from "./struct.ts";
+import type { JobOutline } from "./together.ts";
 import type { Yaml } from "./yaml-scalars.ts";
 
 /** What a job is completed with from the rest of the configuration. */
@@ -102,8 +103,14 @@ const notActedOn: Readonly<Record<string, string>> = {
   jenkins_spec: "there is no Jenkins",
 };
 
-/** Reads one job and completes it: Prow sections 1.2 to 1.12. */
-export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Complaints): Job {
+/** A job as the rules between jobs see it, and whole where its repository is a component. */
+export interface JobRead {
+  readonly outline: JobOutline;
+  readonly job: Job | undefined;
+}
+
+/** Reads one job, checks it and completes it: Prow sections 1.2 to 1.12. */
+export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Complaints): JobRead {
   const read = structOf(entry.value, entry.path, members[entry.type], complaints);
   const name = nameOf(read);
   for (const [field, why] of Object.entries(notActedOn))
@@ -124,36 +131,48 @@ export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Comp
     const pod = { plain: plainPod(read), presets: presetsFor(labels, around.presets) };
     checkInRepoJob(read, { name, context: contextOf(read, name), cluster, own }, pod, around.inRepo, complaints);
   }
-  // One literal: a second copy of thirty members for each of thousands of jobs is what reading them would cost most.
-  return {
+  const component = around.components[repository];
+  const maxConcurrency = notNegative(read, "max_concurrency");
+  const queue = queueOf(read, around);
+  const clone = cloneOf(read);
+  const spec = podFor(read, entry, agent, decoration, labels, around, complaints);
+  const prow = {
+    cluster,
+    namespace: namespaceOf(read, around, agent),
+    hidden: read.bool("hidden") ?? false,
+    errorOnEviction: read.bool("error_on_eviction") ?? false,
+    reporterConfig: objectIn(read, "reporter_config"),
+    rerunAuthConfig: rerunAuthOf(read, complaints),
+    prowjobDefaults: { tenant_id: "GlobalDefaultID", ...objectIn(read, "prowjob_defaults") },
+  };
+  const starts = startsOf(read, entry.type, name);
+  const { branches = jobDefaults.branches, skipBranches = jobDefaults.skipBranches } = starts;
+  const { type, origin } = entry;
+  const outline = { name, type, repository: entry.repository, context: starts.context, branches, skipBranches, origin };
+  // Thousands of jobs of other repositories are checked and counted; nobody asks for more of them.
+  if (component === undefined) return { outline, job: undefined };
+  const job: Job = {
     ...jobDefaults,
-    type: entry.type,
+    ...starts,
+    type,
     name,
-    component: around.components[repository],
+    component,
     repository: entry.repository,
-    origin: entry.origin,
+    origin,
     labels,
     annotations,
-    maxConcurrency: notNegative(read, "max_concurrency"),
-    queue: queueOf(read, around),
-    clone: cloneOf(read),
+    maxConcurrency,
+    queue,
+    clone,
     extraRefs,
     decoration,
     timeoutMs: durationIn(decoration, "timeout") ?? jobDefaults.timeoutMs,
     gracePeriodMs: durationIn(decoration, "grace_period") ?? jobDefaults.gracePeriodMs,
-    body: { kind: "pod", spec: podFor(read, entry, agent, decoration, labels, around, complaints) },
+    body: { kind: "pod", spec },
     needs: agent === "kubernetes" ? [] : [`agent:${agent}`],
-    prow: {
-      cluster,
-      namespace: namespaceOf(read, around, agent),
-      hidden: read.bool("hidden") ?? false,
-      errorOnEviction: read.bool("error_on_eviction") ?? false,
-      reporterConfig: objectIn(read, "reporter_config"),
-      rerunAuthConfig: rerunAuthOf(read, complaints),
-      prowjobDefaults: { tenant_id: "GlobalDefaultID", ...objectIn(read, "prowjob_defaults") },
-    },
-    ...startsOf(read, entry.type, name),
+    prow,
   };
+  return { outline, job };
 }
 
 /** As it is written; what is wrong with it is told where it is completed. */
@@ -166,7 +185,11 @@ function contextOf(read: Struct, name: string): string {
 }
 
 /** What makes a job of this type start. */
-function startsOf(read: Struct, type: JobEntry["type"], name: string) {
+function startsOf(
+  read: Struct,
+  type: JobEntry["type"],
+  name: string,
+): Pick<Job, "context" | "trigger" | "rerunCommand"> & Partial<Job> {
   const byHand = { trigger: "", rerunCommand: "" };
   if (type === "periodic") return { ...byHand, context: name, schedule: scheduleOf(read) };
   const onRefs = onChanges(read, name);

@@ -1,7 +1,7 @@
 import { gunzipSync } from "node:zlib";
-import type { Job, JobType } from "../../jobs/index.ts";
+import type { JobType } from "../../jobs/index.ts";
 import type { Diagnostic } from "../diagnostics.ts";
-import { type JobEntry, type JobSurroundings, jobOf } from "./job.ts";
+import { type JobEntry, type JobRead, type JobSurroundings, jobOf } from "./job.ts";
 import { type Preset, presetOf } from "./presets.ts";
 import { type Complaints, isMap, type Path, structOf } from "./struct.ts";
 import type { Yaml } from "./yaml-scalars.ts";
@@ -37,7 +37,7 @@ export interface ParsedFile {
 }
 
 export interface FinishedFile {
-  readonly jobs: readonly Job[];
+  readonly jobs: readonly JobRead[];
 }
 
 const largestFile = 64 * 1024 * 1024;

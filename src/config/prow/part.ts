@@ -70,24 +70,14 @@ export function createPart(): Part {
       };
     },
     finish: async (around) => {
-      const all = parsed.flatMap(({ file, read }) =>
-        read.finish(around).jobs.map((job) => ({ index: file.index, job })),
-      );
+      const all = parsed.map(({ file, read }) => ({ index: file.index, read: read.finish(around).jobs }));
       const told = parsed.map(({ read }) => read.told());
       parsed = [];
       return {
-        jobs: all.flatMap(({ job }) => (job.component === undefined ? [] : [job])),
-        outlines: all.map(({ index, job }) => ({
-          index,
-          active: job.component !== undefined,
-          name: job.name,
-          type: job.type,
-          repository: job.repository,
-          context: job.context,
-          branches: job.branches,
-          skipBranches: job.skipBranches,
-          origin: job.origin,
-        })),
+        jobs: all.flatMap(({ read }) => read.flatMap(({ job }) => (job ? [job] : []))),
+        outlines: all.flatMap(({ index, read }) =>
+          read.map(({ outline, job }) => ({ index, active: job !== undefined, ...outline })),
+        ),
         diagnostics: told.flatMap((each) => each.diagnostics),
         ignored: joined(told.flatMap((each) => each.ignored)),
       };

@@ -63,6 +63,21 @@ describe("the plain reader", () => {
     "a: -1\nb: - \nc: --x\n",
     "a: x: y\n",
     "a: 'x': y\n",
+    "a: >-\n  one\n  two\n\n  three\n\n\n  four\nb: c\n",
+    "a: >\n  one\n   deeper\n  two\n",
+    "a: >\n\n  leading\n",
+    "a: >-\n  one  \n  two\n",
+    "a: >\n  open",
+    "a: >-\n  open",
+    "a: >+\n  kept\n\nb: c\n",
+    "a: >\n  one\n\n\nb: c\n",
+    "- >-\n  one\n  two\n- x\n",
+    'a: "^\\\\.md$|\\"x\\"|\\/|\\t\\n"\n',
+    'a: "\\x41"\n',
+    'a: "\\',
+    'a: "x\\\\"\n',
+    '"a\\\\b": c\n',
+    'a: ["\\\\", "b"]\n',
   ])("reads %j as the whole parser does, or leaves it to it", (text) => {
     const { plain, whole } = both(text);
     if (plain !== undefined) expect(plain).toBe(whole);

@@ -18,6 +18,13 @@ export function readPlainYaml(text: string, offsets: Map<object, number>): { rea
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what YAML does not allow, and line ends that are none of ours
 const unusual = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]/;
+const escapes: ReadonlyMap<string, string> = new Map([
+  ["\\", "\\"],
+  ['"', '"'],
+  ["/", "/"],
+  ["n", "\n"],
+  ["t", "\t"],
+]);
 const notPlain = Symbol("not plain");
 const deepest = 60;
 const space = 32;
@@ -159,6 +166,7 @@ class PlainReader {
   #value(at: number, indent: number): Yaml {
     const first = this.#text.charAt(at);
     if (first === "|") return this.#literal(at, indent);
+    if (first === ">") return this.#folded(at, indent);
     const { value, end } = this.#inline(at, this.#end, false);
     this.#onlyCommentAfter(end);
     this.#advance();
@@ -228,11 +236,19 @@ class PlainReader {
 
   #doubleQuoted(at: number, limit: number): { readonly value: Yaml; readonly end: number } {
     const text = this.#text;
+    let escaped = false;
     for (let end = at + 1; end < limit; end++) {
       const code = text.charCodeAt(end);
-      // Escapes are more than JSON's.
-      if (code === 92) throw notPlain;
-      if (code === 34) return { value: text.slice(at + 1, end), end: end + 1 };
+      if (code === 92) {
+        // Of the many escapes those that patterns and scripts are full of.
+        if (!escapes.has(text.charAt(end + 1))) throw notPlain;
+        escaped = true;
+        end += 1;
+      } else if (code === 34) {
+        const raw = text.slice(at + 1, end);
+        const value = escaped ? raw.replace(/\\(.)/g, (_, letter: string) => escapes.get(letter) ?? letter) : raw;
+        return { value, end: end + 1 };
+      }
     }
     throw notPlain;
   }
@@ -303,9 +319,45 @@ class PlainReader {
 
   /** `|`, `|-`, `|+`: lines deeper than the block they stand in. */
   #literal(at: number, indent: number): Yaml {
-    const text = this.#text;
-    const header = text.slice(at, this.#end);
+    const header = this.#text.slice(at, this.#end);
     if (header !== "|" && header !== "|-" && header !== "|+") throw notPlain;
+    const { lines, endsOpen } = this.#blockLines(indent);
+    let kept = lines.length;
+    while (kept > 0 && lines[kept - 1] === "") kept -= 1;
+    const body = lines.slice(0, kept).join("\n");
+    if (header === "|-") return body;
+    if (header === "|+") {
+      if (endsOpen) throw notPlain;
+      return `${lines.join("\n")}\n`;
+    }
+    if (endsOpen && kept === lines.length) throw notPlain;
+    return `${body}\n`;
+  }
+
+  /** `>`, `>-`: lines are joined with spaces; an empty line between two is a newline. */
+  #folded(at: number, indent: number): Yaml {
+    const header = this.#text.slice(at, this.#end);
+    if (header !== ">" && header !== ">-") throw notPlain;
+    const { lines, endsOpen } = this.#blockLines(indent);
+    let body = "";
+    let empty = 0;
+    for (const line of lines) {
+      if (line === "") {
+        empty += 1;
+        continue;
+      }
+      // Deeper lines are not folded, and what stands empty before the first is kept.
+      if (line.charCodeAt(0) === space || (body === "" && empty > 0)) throw notPlain;
+      body += body === "" ? line : empty === 0 ? ` ${line}` : `${"\n".repeat(empty)}${line}`;
+      empty = 0;
+    }
+    if (endsOpen && empty === 0 && header === ">") throw notPlain;
+    return header === ">-" ? body : `${body}\n`;
+  }
+
+  /** The lines of a block scalar without their indentation, and whether the last lacks its newline. */
+  #blockLines(indent: number): { readonly lines: readonly string[]; readonly endsOpen: boolean } {
+    const text = this.#text;
     const lines: string[] = [];
     let column = -1;
     let start = this.#next;
@@ -327,19 +379,9 @@ class PlainReader {
       start = end + 1;
     }
     if (column < 0) throw notPlain;
-    // The last line may lack its newline.
     const endsOpen = start > text.length;
     this.#next = start;
     this.#advance();
-    let kept = lines.length;
-    while (kept > 0 && lines[kept - 1] === "") kept -= 1;
-    const body = lines.slice(0, kept).join("\n");
-    if (header === "|-") return body;
-    if (header === "|+") {
-      if (endsOpen) throw notPlain;
-      return `${lines.join("\n")}\n`;
-    }
-    if (endsOpen && kept === lines.length) throw notPlain;
-    return `${body}\n`;
+    return { lines, endsOpen };
   }
 }

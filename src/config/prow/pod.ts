@@ -60,23 +60,41 @@ export function podOf(value: Yaml, path: Path, complaints: Complaints): JsonObje
   };
 }
 
+/** Names as they are written, so that each is folded to lower case once. */
+const written = new Map<string, string | undefined>();
+const mostWritten = 2000;
+
+function nameFor(key: string): string | undefined {
+  const known = written.get(key);
+  if (known !== undefined) return known;
+  const name = names.get(key.toLowerCase());
+  if (name !== undefined && written.size < mostWritten) written.set(key, name);
+  return name;
+}
+
 function memberMap(value: YamlMap, path: Path, complaints: Complaints): JsonObject {
   const made: Record<string, Json> = {};
-  for (const [key, inner] of Object.entries(value)) {
-    const name = names.get(key.toLowerCase()) ?? key;
-    if (!names.has(key.toLowerCase()))
+  for (const key of Object.keys(value)) {
+    const inner = value[key] ?? null;
+    const known = nameFor(key);
+    const name = known ?? key;
+    if (known === undefined)
       complaints.ignored([...path, key], `unknown-key:${key}`, "not a member of a pod that is known here");
     // Kubernetes writes no empty value of a variable.
-    if (inner !== null && !(name === "value" && inner === ""))
-      made[name] = member(name, inner, [...path, key], complaints);
+    if (inner !== null && !(name === "value" && inner === "")) made[name] = member(name, inner, path, key, complaints);
   }
   return made;
 }
 
-function member(name: string, value: Yaml, path: Path, complaints: Complaints): Json {
-  if (Array.isArray(value)) return value.map((item, index) => member(name, item, [...path, index], complaints));
+/** `at`: where the value stands below `path`; joined only for what lies deeper or is wrong. */
+function member(name: string, value: Yaml, path: Path, at: string | number, complaints: Complaints): Json {
+  if (typeof value === "string") return booleans.has(name) ? flag(name, value, [...path, at], complaints) : value;
+  if (Array.isArray(value)) {
+    const below = [...path, at];
+    return value.map((item, index) => member(name, item, below, index, complaints));
+  }
   if (isMap(value)) {
-    if (!free.has(name)) return memberMap(value, path, complaints);
+    if (!free.has(name)) return memberMap(value, [...path, at], complaints);
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [
         key,
@@ -85,13 +103,15 @@ function member(name: string, value: Yaml, path: Path, complaints: Complaints): 
     );
   }
   if (value === null) return "";
-  if (booleans.has(name)) {
-    if (typeof value !== "boolean")
-      complaints.error(path, "wrong-type", `${name} wants true or false, not ${kindOf(value)}`);
-    return value === true;
-  }
+  if (booleans.has(name)) return flag(name, value, [...path, at], complaints);
   if (numbers.has(name) && typeof value === "number") return value;
   return scalarText(value);
+}
+
+function flag(name: string, value: Yaml, path: Path, complaints: Complaints): boolean {
+  if (typeof value !== "boolean")
+    complaints.error(path, "wrong-type", `${name} wants true or false, not ${kindOf(value)}`);
+  return value === true;
 }
 
 const reservedNames = new Set(["clonerefs", "initupload", "place-entrypoint", "sidecar"]);

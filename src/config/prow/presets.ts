@@ -54,7 +54,14 @@ export function duplicatePairs(
 
 /** Presets that a job's labels call for, in the order in which they were loaded. */
 export function presetsFor(labels: Readonly<Record<string, string>>, presets: readonly Preset[]): readonly Preset[] {
-  return presets.filter((preset) => preset.pairs.every(([label, value]) => labels[label] === value));
+  const found: Preset[] = [];
+  for (const preset of presets) if (callsFor(labels, preset)) found.push(preset);
+  return found;
+}
+
+function callsFor(labels: Readonly<Record<string, string>>, preset: Preset): boolean {
+  for (const pair of preset.pairs) if (labels[pair[0]] !== pair[1]) return false;
+  return true;
 }
 
 /** The pod with the presets in it, and each conflict as a sentence: there are no rules for overriding. */
@@ -102,7 +109,12 @@ export function withPresets(
 function addAll(into: JsonObject[], more: readonly JsonObject[], clash: (name: string) => void): void {
   for (const item of more) {
     const name = textOf(item.name);
-    if (into.some((each) => textOf(each.name) === name)) clash(name);
+    if (holds(into, name)) clash(name);
     else into.push(item);
   }
+}
+
+function holds(items: readonly JsonObject[], name: string): boolean {
+  for (const item of items) if (textOf(item.name) === name) return true;
+  return false;
 }

@@ -121,13 +121,16 @@ export function structOf(
         mistyped(name, "a mapping", inner);
         return {};
       }
-      return Object.fromEntries(
-        Object.entries(inner).map(([key, item]) => {
-          if (isScalar(item)) return [key, scalarText(item)];
+      const made: Record<string, string> = {};
+      for (const key of Object.keys(inner)) {
+        const item = inner[key] ?? null;
+        if (isScalar(item)) set(made, key, scalarText(item));
+        else {
           if (item !== null) mistyped(name, "texts", item);
-          return [key, ""];
-        }),
-      );
+          set(made, key, "");
+        }
+      }
+      return made;
     },
     items: (name) => {
       const inner = raw(name);
@@ -139,6 +142,12 @@ export function structOf(
       return inner.map((item, index) => ({ value: item, path: [...at(name), index] }));
     },
   };
+}
+
+/** As a member of its own, whatever it is called. */
+function set(into: Record<string, string>, key: string, value: string): void {
+  if (key === "__proto__") Object.defineProperty(into, key, { value, enumerable: true, writable: true });
+  else into[key] = value;
 }
 
 function inAnyCase(names: ReadonlySet<string>, key: string): string | undefined {
