@@ -2,7 +2,7 @@ import { type Clock, err, fault, type Ids, nextBuildId, ok, type Result } from "
 import { type Family, tierOfChange } from "../family/index.ts";
 import type { Repository } from "../git/index.ts";
 import { type Job, primaryRefs, type Refs } from "../jobs/index.ts";
-import { mainRefs, refsOf } from "../plan/index.ts";
+import { type ChangeFacts, mainRefs, refsOf } from "../plan/index.ts";
 import { findRunByAnyId, type Run, runOf } from "../runs/index.ts";
 import { type FactSources, gatherFacts } from "./facts.ts";
 import { changeFactsOf, findChange } from "./records.ts";
@@ -12,7 +12,8 @@ export interface ReproductionRequest {
   /** Needed only where several components have a job of the name. */
   readonly component: string | undefined;
   /** At most one of the three; without any the default branch as it is now. */
-  readonly change: number | undefined;
+  /** Several are a batch: merged in the order of their numbers. */
+  readonly changes: readonly number[];
   readonly ref: string | undefined;
   /** A run's id or one of its build ids. */
   readonly run: string | undefined;
@@ -34,7 +35,12 @@ export async function reproductionOf(
   if (request.run !== undefined) return await ofRun(sources, request, request.run);
   const found = await findJob(sources, request);
   if (!found.ok) return found;
-  const { job, component } = found.value;
+  const { component } = found.value;
+  const batch = request.changes.length > 1;
+  if (batch && found.value.job.type !== "presubmit")
+    return err(fault("bad-input", `${request.job} is no presubmit: only those run on several changes together`));
+  // Prow 2.7: a batch is the presubmit itself, of another type.
+  const job: Job = batch ? { ...found.value.job, type: "batch" } : found.value.job;
   const place = await placeOf(sources, job, component, request);
   if (!place.ok) return place;
   const now = sources.clock.now();
@@ -102,16 +108,42 @@ async function broughtJobs(
 ): Promise<readonly Job[]> {
   const component = sources.family().components.find((each) => each.name === name);
   if (!component) return [];
-  if (request.change === undefined) {
+  if (request.changes.length === 0) {
     const commit = await commitNamed(repository, request.ref ?? defaultBranch);
     if (commit === undefined) return [];
     return (await sources.inRepo.read(repository, component, { kind: "commit", commit: commit.commit })).jobs;
   }
-  const row = await findChange(sources.store, name, request.change);
-  const baseSha = row && (await repository.commitOf(`refs/heads/${row.base}`));
-  if (!row || baseSha === undefined) return [];
-  const pulls = [{ number: row.number, head: row.head }];
-  return (await sources.inRepo.read(repository, component, { kind: "merged", base: row.base, baseSha, pulls })).jobs;
+  const rows = await changesOf(sources, name, request.changes);
+  if (!rows.ok) return [];
+  const [{ base }] = rows.value;
+  const baseSha = await repository.commitOf(`refs/heads/${base}`);
+  if (baseSha === undefined) return [];
+  const pulls = rows.value.map(({ number, head }) => ({ number, head }));
+  return (await sources.inRepo.read(repository, component, { kind: "merged", base, baseSha, pulls })).jobs;
+}
+
+/** In the order of their numbers, as Prow merges them; all of one branch. */
+async function changesOf(
+  sources: FactSources,
+  component: string,
+  numbers: readonly number[],
+): Promise<Result<readonly [ChangeFacts, ...ChangeFacts[]]>> {
+  const found: ChangeFacts[] = [];
+  for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
+    const row = await findChange(sources.store, component, number);
+    if (!row) return err(fault("not-found", `${component} has no change ${number}`, { hint: "fairlead changes" }));
+    found.push(changeFactsOf(row));
+  }
+  const [first, ...rest] = found;
+  if (!first) return err(fault("bad-input", "no change was named"));
+  const other = rest.find((each) => each.base !== first.base);
+  if (other)
+    return err(
+      fault("bad-input", `change ${other.number} is for ${other.base}, and change ${first.number} for ${first.base}`, {
+        hint: "a batch is of changes for one branch",
+      }),
+    );
+  return ok([first, ...rest]);
 }
 
 /** A branch, a tag or a commit. */
@@ -138,19 +170,24 @@ async function placeOf(
   const at = sources.clock.now();
   const facts = await gatherFacts(sources, { kind: "tick", component, at, since: at });
   const repository = await sources.git.open(component);
-  if (request.change !== undefined) {
-    const row = await findChange(sources.store, component, request.change);
-    if (!row)
-      return err(fault("not-found", `${component} has no change ${request.change}`, { hint: "fairlead changes" }));
-    const change = changeFactsOf(row);
-    const baseSha = (await repository.commitOf(`refs/heads/${change.base}`)) ?? change.baseSha;
-    const pull = { number: change.number, author: change.author, sha: change.head, title: change.title };
+  if (request.changes.length > 0) {
+    const named = await changesOf(sources, component, request.changes);
+    if (!named.ok) return named;
+    const changes = named.value;
+    const [{ base, baseSha: known, number, head }] = changes;
+    const baseSha = (await repository.commitOf(`refs/heads/${base}`)) ?? known;
+    const pulls = changes.map((each) => ({
+      number: each.number,
+      author: each.author,
+      sha: each.head,
+      title: each.title,
+    }));
     return ok({
-      refs: { ...refsOf(facts, change.base, baseSha), pulls: [pull] },
-      ref: `refs/pull/${change.number}/head`,
-      change: change.number,
-      head: change.head,
-      tier: tierOfChange(change),
+      refs: { ...refsOf(facts, base, baseSha), pulls },
+      ref: `refs/pull/${number}/head`,
+      change: number,
+      head,
+      tier: changes.some((each) => tierOfChange(each) === "stranger") ? "stranger" : "change",
     });
   }
   if (job.type === "periodic") {

@@ -110,8 +110,9 @@ function specOf({ job, refs }: ProwJobFacts): JsonObject {
       context: contextOf(job),
       refs: refs && job.type !== "periodic" ? refsObject({ ...cloneMembers(job), ...refs }, blobless) : undefined,
       extra_refs: job.extraRefs.map((extra) => refsObject(extra, blobless)),
-      report: !job.skipReport,
-      rerun_command: job.type === "presubmit" || job.type === "batch" ? job.rerunCommand : undefined,
+      // Prow 2.7: a batch is nobody's to see but the merging's.
+      report: job.type !== "batch" && !job.skipReport,
+      rerun_command: job.type === "presubmit" ? job.rerunCommand : undefined,
       max_concurrency: job.maxConcurrency,
       error_on_eviction: job.prow.errorOnEviction,
       decoration_config: job.decoration,

@@ -131,18 +131,21 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       const wanted = component === undefined ? jobs : jobs.filter((job) => job.component === component);
       return ok({ items: wanted, branches: await parts.branches() });
     }),
-    reading("/reproduction", "All that is needed to do a run elsewhere.", ({ query }) =>
-      reproductionOf(
+    reading("/reproduction", "All that is needed to do a run elsewhere.", async ({ query }) => {
+      const named = given(query, "change")?.split(",") ?? [];
+      const wrong = named.find((each) => !/^\d{1,9}$/.test(each));
+      if (wrong !== undefined) return err(fault("bad-input", `${wrong.slice(0, 60)} is no number of a change`));
+      return await reproductionOf(
         { ...parts.sources, clock: parts.clock, ids: parts.ids },
         {
           job: given(query, "job") ?? "",
           component: given(query, "component"),
-          change: whole(query, "change"),
+          changes: named.map(Number),
           ref: given(query, "ref"),
           run: given(query, "run"),
         },
-      ),
-    ),
+      );
+    }),
     acting(
       "POST",
       "/plan",

@@ -71,6 +71,29 @@ describe("fairlead run", () => {
     expect(done.stderr).toContain("fairlead: step test: sh test.sh");
   });
 
+  it("tests several changes together, as Prow's batches", async () => {
+    await family.git(clone, "fetch", "-q", "origin");
+    const numbers: number[] = [];
+    for (const name of ["first", "second"]) {
+      await family.git(clone, "reset", "-q", "--hard", "origin/main");
+      numbers.push((await proposeAndWait(family, clone, "greeter", { [name]: name })).number);
+    }
+    const [first, second] = numbers;
+    const done = await fairlead("fam-greeter-pr", "--change", `${second},${first}`, "--json");
+    const told: Told = JSON.parse(done.stdout);
+    expect([done.code, told.state]).toEqual([0, "success"]);
+    expect(told.results).toMatch(/\/pr-logs\/pull\/batch\/fam-greeter-pr\/\d+$/);
+    const env = await readFile(join(told.results, "artifacts", "env.txt"), "utf8");
+    expect(env).toContain("JOB_TYPE=batch\n");
+    expect(env).toMatch(new RegExp(`^PULL_REFS=main:[0-9a-f]{40},${first}:[0-9a-f]{40},${second}:[0-9a-f]{40}$`, "m"));
+    expect(env).not.toMatch(/^PULL_(NUMBER|PULL_SHA|TITLE|HEAD_REF)=/m);
+    const job = JSON.parse(await readFile(join(told.results, "prowjob.json"), "utf8"));
+    expect(job.spec).toMatchObject({ type: "batch", refs: { pulls: [{ number: first }, { number: second }] } });
+    expect(job.spec).not.toHaveProperty("rerun_command");
+    const other = await fairlead("fam-greeter-build", "--change", `${first},${second}`);
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("fam-greeter-build is no presubmit")]);
+  });
+
   it("reads the home where no server runs", async () => {
     await family.stop();
     const done = await fairlead("fam-greeter-build", "--ref", "main", "--json");

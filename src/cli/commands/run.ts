@@ -17,7 +17,7 @@ export function addRun(program: Command, context: CommandContext): void {
   const command = program
     .command("run")
     .argument("<job>")
-    .option("--change <number>", "merged with its base as it is now")
+    .option("--change <numbers>", "merged with its base as it is now; several (1,2,3) as a batch")
     .option("--ref <ref>", "a branch, tag or commit; default: the default branch")
     .option("--run <build>", "exactly what that run tested")
     .option("--component <name>", "where several have a job of that name")
@@ -72,7 +72,7 @@ function whatOf(options: RunOptions): Result<Pick<RunOptions, "change" | "ref" |
   const { change, ref, run } = options;
   if ([change, ref, run].filter((each) => each !== undefined).length > 1)
     return err(fault("bad-input", "say one of --change, --ref and --run"));
-  if (change !== undefined && !/^\d{1,9}$/.test(change))
+  if (change !== undefined && !/^\d{1,9}(,\d{1,9}){0,99}$/.test(change))
     return err(fault("bad-input", `${change} is no number of a change`, { hint: "fairlead changes" }));
   return ok({ ...(change ? { change } : {}), ...(ref ? { ref } : {}), ...(run ? { run } : {}) });
 }
