@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { FamilyReading, ProwReading, RepositoryFinding } from "../config/index.ts";
 import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
-import type { Family } from "../family/index.ts";
+import type { Component, Family } from "../family/index.ts";
 import type { Reproduction } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { TestSummary } from "../results/index.ts";
@@ -49,6 +49,8 @@ export interface LocalRunResult {
 export interface ConfigurationAnswer extends FamilyReading {
   readonly loaded: readonly Job[];
   readonly counts: ProwReading["counts"];
+  /** Whether the repository of a component may bring jobs itself. */
+  bringsJobs(component: Component): boolean;
 }
 
 /** What commands need of the rest of the program and of the world; supplied by `main.ts`. */

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { clustersInRepo, findJobFiles, isInRepoEnabled } from "../config/index.ts";
+import { clustersInRepo, findJobFiles } from "../config/index.ts";
 import { type Fault, ok, type Result } from "../core/index.ts";
 import type { Component, Family } from "../family/index.ts";
 import type { InRepoRules } from "../intake/index.ts";
@@ -34,7 +34,7 @@ export async function openConfiguration(
   const good = familyOrFault(first.value);
   if (!good.ok) return good;
   let family = good.value;
-  let { loaded, queues, inRepo } = first.value;
+  let { loaded, queues, inRepo, bringsJobs } = first.value;
   let problem: Fault | undefined;
   signature = await signatureOf(file, family);
 
@@ -54,6 +54,7 @@ export async function openConfiguration(
     loaded = read.value.loaded;
     queues = read.value.queues;
     inRepo = read.value.inRepo;
+    bringsJobs = read.value.bringsJobs;
     signature = await signatureOf(file, family);
     return changed ? "changed" : "same";
   }
@@ -64,14 +65,13 @@ export async function openConfiguration(
     jobs: (defaultBranches) => [...generateJobs(family, defaultBranches), ...loaded],
     queues: () => queues,
     inRepo: (component) => {
-      const own = family.prow?.inRepo;
-      if (!inRepo || !isInRepoEnabled(component, [own?.enabled ?? {}, inRepo.enabled])) return undefined;
+      if (!inRepo || !bringsJobs(component)) return undefined;
       const jobs = [...generateJobs(family, {}), ...loaded];
       return {
         around: inRepo.around,
         limits: {
           clusters: clustersInRepo(component, inRepo.clusters),
-          secrets: own?.secrets ?? [],
+          secrets: family.prow?.inRepo?.secrets ?? [],
           names: jobs.map((job) => job.name),
           contexts: jobs.filter((job) => job.component === component.name).map((job) => job.context),
         },

@@ -3,13 +3,14 @@ import { dirname } from "node:path";
 import {
   type Diagnostic,
   type FamilyReading,
+  isInRepoEnabled,
   type KnownRules,
   type ProwReading,
   readFamilyFile,
   readProw,
 } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result } from "../core/index.ts";
-import type { Family } from "../family/index.ts";
+import type { Component, Family } from "../family/index.ts";
 import { generateJobs, type Job, missingTests } from "../jobs/index.ts";
 import { rules } from "../policy/index.ts";
 
@@ -24,6 +25,8 @@ export interface Configuration extends FamilyReading {
   readonly queues: Readonly<Record<string, number>>;
   /** How jobs of repositories are read; `undefined`: no repository brings any. */
   readonly inRepo: ProwReading["inRepo"] | undefined;
+  /** Whether the repository of a component may bring jobs itself. */
+  bringsJobs(component: Component): boolean;
 }
 
 export interface ConfigurationSource {
@@ -46,7 +49,15 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     );
   const reading = readFamilyFile(file, text, knownRules);
   const { family } = reading;
-  if (!family) return ok({ ...reading, loaded: [], counts: nothingLoaded, queues: {}, inRepo: undefined });
+  if (!family)
+    return ok({
+      ...reading,
+      loaded: [],
+      counts: nothingLoaded,
+      queues: {},
+      inRepo: undefined,
+      bringsJobs: () => false,
+    });
   const generated = generateJobs(family, {});
   if (!family.prow) {
     const untested = untestedComponents(file, reading, family, generated);
@@ -58,6 +69,7 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
       counts: nothingLoaded,
       queues: {},
       inRepo: undefined,
+      bringsJobs: () => false,
     });
   }
   const prow = await readProw({
@@ -80,6 +92,7 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     counts: prow.counts,
     queues: prow.queues,
     inRepo: prow.inRepo,
+    bringsJobs: (component) => isInRepoEnabled(component, [family.prow?.inRepo?.enabled ?? {}, prow.inRepo.enabled]),
   });
 }
 

@@ -191,4 +191,48 @@ describe("checkout", () => {
     expect(result.ok).toBe(false);
     if (!result.ok) expect(result.error.code).toBe("limit");
   });
+
+  it("takes a file name with a newline for one name: among changed files, in conflicts and on disk", async () => {
+    const first = commit({ "a\nb": "1\n" }, "first");
+    const pull = changeFrom(first, { "a\nb": "2\n", "c\nd": "x" });
+    const base = commit({ "a\nb": "3\n" }, "second");
+    const { repository, close } = await adopted();
+    expect(await repository.changedFiles(first, pull)).toEqual(["a\nb", "c\nd"]);
+    close();
+    expect((await ours("main", base, [pull])).result).toMatchObject({ ok: false, error: { conflicts: ["a\nb"] } });
+    rmSync(join(root, "checkout-main"), { recursive: true, force: true });
+    const { directory } = await ours("main", first, [pull]);
+    expect(readFileSync(join(directory, "a\nb"), "utf8")).toBe("2\n");
+  });
+
+  it("is of the base that was decided, though its branch moves or goes while the run waits or is checked out", async () => {
+    const base = commit({ a: "1\n" }, "first");
+    const pull = changeFrom(base, { b: "2\n" });
+    const later = commit({ a: "3\n" }, "second");
+    git("update-ref", "refs/heads/main", base);
+    const { repository, close, git: own } = await adopted();
+    const check = async (name: string) =>
+      must(
+        await own.checkout({
+          repository,
+          directory: join(root, name),
+          baseRef: "main",
+          baseSha: base,
+          pulls: [{ number: 1, author: "a", sha: pull }],
+          refs: { org: "o", repo: "r", base_ref: "main", base_sha: base },
+          limits: { files: 10_000, bytes: 1e9 },
+          submodulesOf: undefined,
+          moduleRepository: () => Promise.reject(new Error("no submodules here")),
+        }),
+      ).finalSha;
+    const expected = contractCheckout("main", base, [pull]).head;
+    const [during] = await Promise.all([check("during"), repository.updateRef("refs/heads/main", base, pull)]);
+    expect(during).toBe(expected);
+    expect(await check("moved")).toBe(expected);
+    must(await repository.updateRef("refs/heads/main", pull, "0".repeat(40)));
+    expect(await check("gone")).toBe(expected);
+    expect(await repository.commitOf("refs/heads/main")).toBeUndefined();
+    expect(later).not.toBe(base);
+    close();
+  });
 });

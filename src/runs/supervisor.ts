@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock, Fault, Result } from "../core/index.ts";
+import { type Clock, type Fault, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Executor, Mount, Outcome } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import type { Git, JobCheckout } from "../git/index.ts";
@@ -442,11 +442,13 @@ function aborted(signal: AbortSignal): Stop {
 }
 
 function checkoutStop(error: Fault & { readonly conflicts?: readonly string[] | undefined }, log: LogWriter): Stop {
-  log.line(`fairlead: ${error.message}`);
+  log.line(`fairlead: ${forOneLine(error.message, 1000)}`);
   const conflicts = error.conflicts ?? [];
   if (conflicts.length > 0) {
-    for (const path of conflicts.slice(0, 100)) log.line(`fairlead: conflict in ${path}`);
-    const named = conflicts.slice(0, 5).join(", ");
+    // A name of a file may hold a newline, which would begin a line that looks like ours.
+    const shown = conflicts.slice(0, 100).map((path) => forOneLine(path, 200));
+    for (const path of shown) log.line(`fairlead: conflict in ${path}`);
+    const named = shown.slice(0, 5).join(", ");
     return {
       state: "failure",
       description: `conflicts with its base in ${named}${conflicts.length > 5 ? ` and ${conflicts.length - 5} more` : ""}`,

@@ -85,6 +85,8 @@ describe("jobs that a repository brings itself", () => {
     expect(listed.stdout).toMatch(
       /greeter-own +presubmit +greeter +required +on changes +\.prow\.yaml:2 of [0-9a-f]{7}/,
     );
+    const checked = await family.fairlead("check");
+    expect(checked.stdout).toContain("jobs of .prow.yaml or .prow/ count for greeter: read at the revision tested");
     const here = await family.fairlead("run", "greeter-own", "--json");
     expect(JSON.parse(here.stdout)).toMatchObject({ job: "greeter-own", state: "success" });
   });

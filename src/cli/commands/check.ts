@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import { forOneLine } from "../../core/index.ts";
 import { generateJobs } from "../../jobs/index.ts";
 import type { CommandContext } from "../context.ts";
 
@@ -14,7 +15,7 @@ export function addCheck(program: Command, context: CommandContext): void {
     const kept = (await stat(home).catch(() => undefined)) ? home : undefined;
     const read = await context.deps.readConfiguration(config, kept);
     if (!read.ok) return context.fail(read.error);
-    const { family, diagnostics, counts } = read.value;
+    const { family, diagnostics, counts, bringsJobs } = read.value;
     const jobs = family ? generateJobs(family, {}) : [];
     const count = (type: string) => jobs.filter((job) => job.type === type).length;
     const answer = {
@@ -35,13 +36,18 @@ export function addCheck(program: Command, context: CommandContext): void {
       for (const each of diagnostics) {
         const colour = each.severity === "error" ? "red" : "yellow";
         output.print(
-          `${each.file}:${each.line}:${each.column}: ${output.paint(colour, each.severity)}: ${each.message} (${each.code})`,
+          `${forOneLine(each.file, 500)}:${each.line}:${each.column}: ${output.paint(colour, each.severity)}: ${each.message} (${each.code})`,
         );
         if (each.hint !== undefined) output.print(`  ${each.hint}`);
       }
       const opened =
         family?.components.map((component) => `${component.name} is read once from ${component.repository}`) ?? [];
       for (const line of opened) output.print(line);
+      const brings = family?.components.filter((component) => bringsJobs(component)) ?? [];
+      if (brings.length > 0)
+        output.print(
+          `jobs of .prow.yaml or .prow/ count for ${brings.map((component) => component.name).join(", ")}: read at the revision tested, shown by fairlead jobs and fairlead plan`,
+        );
       if (family?.kubernetes.cluster === "none")
         output.print("kubernetes.cluster is none: tests on Kubernetes are opted out; unit tests alone are required");
       output.print(

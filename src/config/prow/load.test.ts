@@ -490,6 +490,21 @@ describe("hostile input is read within bounds", () => {
     expect(found).toMatchObject([{ code: "not-yaml", message: expect.stringContaining("5,000,000") }]);
   });
 
+  it.each([
+    ["a: &x [*x]\n", "the anchor x contains itself", 9],
+    ["a: &x\n  b: &y\n    c: *x\n", "the anchor x contains itself", 9],
+    ["a: *x\n", "there is no anchor x", 5],
+  ])("anchors that go round, or name nothing: %j", async (text, message, column) => {
+    const found = errors(await read({ "jobs/a.yaml": text }));
+    expect(found).toMatchObject([{ code: "not-yaml", message, column }]);
+  });
+
+  it("a job file with a newline in its name, shown on one line", async () => {
+    const found = errors(await read({ "jobs/a\nb.yaml": presubmit("max_concurrency: -1") }));
+    expect(found).toMatchObject([{ code: "negative", line: 5 }]);
+    expect(JSON.stringify(found)).toContain("a\\nb.yaml");
+  });
+
   it("nesting without end", async () => {
     const found = errors(await read({ "jobs/a.yaml": `a: ${"[".repeat(10_000)}` }));
     expect(found).toMatchObject([{ code: "not-yaml" }]);
