@@ -77,9 +77,12 @@ export function secretUses(spec: JsonObject): readonly SecretUse[] {
 /** The pod with what secrets give it taken for given, for whoever tells what of a pod has no effect. */
 export function withSecretsGiven(spec: JsonObject): JsonObject {
   const made: Record<string, Json> = { ...spec };
+  const mounted = listOf(listOf(spec.containers)[0]?.volumeMounts).map((mount) => textOf(mount.name));
   if (spec.volumes !== undefined)
     made["volumes"] = listOf(spec.volumes).map((volume) =>
-      volume.secret === undefined ? volume : { name: textOf(volume.name), emptyDir: {} },
+      volume.secret !== undefined && mounted.includes(textOf(volume.name))
+        ? { name: textOf(volume.name), emptyDir: {} }
+        : volume,
     );
   made["containers"] = listOf(spec.containers).map((container) => {
     const rest: Record<string, Json> = { ...container };
