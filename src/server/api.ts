@@ -205,7 +205,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     acting(
       "POST",
       "/runs/:id/rerun",
-      "Runs it again, on the base and head as they are now.",
+      "Runs it again, on the base and head as they are now; a job that its change brought, as it was.",
       "contributor",
       z.object({}),
       async ({ params, principal }) => {

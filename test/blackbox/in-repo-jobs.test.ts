@@ -122,9 +122,17 @@ describe("jobs that a repository brings itself", () => {
     );
   });
 
-  it("are run again as they were recorded", async () => {
-    const run = await ended("greeter-own", first);
-    const again = await family.fairlead("rerun", run.id);
-    expect(again.stderr).toContain("merged");
+  it("are run again as they were recorded, whatever the change has become", async () => {
+    await fresh();
+    const own = pre("greeter-other", "true");
+    const proposed = await proposeAndWait(family, clone, "greeter", { ".prow.yaml": own });
+    const run = await ended("greeter-other", proposed.number);
+    await family.git(clone, "commit", "-q", "--allow-empty", "-m", "Another head");
+    await family.git(clone, "push", "-q", "origin", `HEAD:refs/changes/${proposed.number}`);
+    const { run: id } = await family.api<{ run: string }>(`/runs/${run.id}/rerun`, { method: "POST", body: "{}" });
+    const again = await family.api<Whole>(`/runs/${id}`);
+    expect([again.origin, again.refs]).toEqual([run.origin, run.refs]);
+    const closed = await family.fairlead("rerun", (await ended("greeter-own", first)).id);
+    expect(closed.stderr).toContain(`change ${first} is merged`);
   });
 });

@@ -9,8 +9,7 @@ export type PartRequest =
 
 /** A part whose work is done by a thread, so that megabytes of YAML hold nobody up. `program`: the built worker. */
 export function createThreadPart(program: string | URL): Part {
-  // Reading makes many short-lived values: with the usual 16 MB a quarter of the time goes into collecting them.
-  const worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: 96 } });
+  const worker = new Worker(program);
   const ask = <T>(request: PartRequest) =>
     new Promise<T>((done, fail) => {
       const settle = () => {
