@@ -77,7 +77,10 @@ module.exports = {
       name: "others-use-doors-too",
       severity: "error",
       from: { path: "^src/(server|web|cli|compose|main)" },
-      to: { path: `^src/${rooms}/.+`, pathNot: `^src/${rooms}/(process/|container/|host/|local/)?index\\.ts$` },
+      to: {
+        path: `^src/${rooms}/.+`,
+        pathNot: `^src/${rooms}/(process/|container/|host/|toolchains/|local/)?index\\.ts$`,
+      },
     },
     {
       name: "adapters-are-put-in-place-by-compose-alone",

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readFamilyFile } from "../src/config/index.ts";
-import { must, systemClock, systemIds } from "../src/core/index.ts";
+import { err, fault, must, systemClock, systemIds } from "../src/core/index.ts";
 import { cageArguments } from "../src/execute/process/cage.ts";
 import { createProcessExecutor } from "../src/execute/process/index.ts";
 import { readMachine } from "../src/execute/process/machine.ts";
@@ -71,6 +71,7 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
     results: createFsResultStore({ root: join(root, "results"), ids: systemIds }),
     runUrl: () => "",
     assembler: { assemble: () => Promise.reject(new Error("no image is built here")) },
+    toolchains: { provide: async () => err(fault("missing-need", "none is asked for")) },
     readReleaseConfiguration: () => Promise.reject(new Error("a command is run")),
     workRoot: join(root, "work"),
     cacheRoot: join(root, "caches"),

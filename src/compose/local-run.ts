@@ -11,6 +11,7 @@ import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";
 import { createExecutor } from "./executor.ts";
+import { toolchainsOf } from "./toolchains.ts";
 
 /**
  * Does here what the server did: the same checkout, environment, cage and layout, by the same supervisor. Mirrors are
@@ -88,6 +89,13 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
           cluster: family.kubernetes.cluster !== "none",
           here: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
         }),
+      toolchains: toolchainsOf({
+        folder: join(cache, "toolchains"),
+        ids,
+        family: () => family,
+        executor,
+        env: request.env,
+      }),
       workRoot: join(scratch, "work"),
       cacheRoot: join(cache, "build"),
     });

@@ -7,6 +7,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { isPublicAddress } from "../execute/host/index.ts";
+import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
@@ -64,6 +65,7 @@ import { createPages } from "../web/index.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor } from "./executor.ts";
+import { toolchainsOf } from "./toolchains.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -172,6 +174,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const executor = made.value;
   const ended = options.listen ? await executor.sweep() : 0;
   if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
+  if (options.listen) await sweepToolchains(home.toolchains);
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
 
   const owner = ids.uuid();
@@ -274,6 +277,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
         compression: chooseCompression(),
       }),
       readReleaseConfiguration: readConfiguration,
+      toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
       workRoot: home.work,
       cacheRoot: home.caches,
     }),

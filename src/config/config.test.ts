@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { sampleComponent } from "../../test/fixtures/sample-model.ts";
 import { readConventions } from "./conventions.ts";
 import { readFamilyFile } from "./family-file.ts";
 import { guessFamily } from "./family-guess.ts";
@@ -197,5 +198,30 @@ describe("conventions", () => {
     expect(reading.diagnostics).toEqual([]);
     expect(reading.family?.components[0]?.images).toEqual(["csi-a", "csi-b"]);
     expect(read((await guessFamily({ value: "o", why: "x" }, [])).text).family?.components).toEqual([]);
+  });
+});
+
+describe("the Go that a repository without a release configuration asks for", () => {
+  const script = (version: string) => `configvar CSI_PROW_GO_VERSION_BUILD ${version} "Go version" # comment\n`;
+  it.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>]>([
+    [
+      "exactly that of prow.sh",
+      { "release-tools/prow.sh": script('"1.26.6"'), "go.mod": "go 1.25.0\n" },
+      { go: "1.26.6" },
+    ],
+    ["at least that of go.mod", { "go.mod": "module x\n\ngo 1.25.3\n" }, { go: ">=1.25.3" }],
+    ["a line's first release", { "go.mod": "go 1.25\n" }, { go: ">=1.25.0" }],
+    ["a line before 1.21", { "go.mod": "go 1.19\n" }, { go: ">=1.19" }],
+    ["the toolchain line before the language's", { "go.mod": "go 1.24.0\ntoolchain go1.25.1\n" }, { go: ">=1.25.1" }],
+    ["nothing that is no version", { "release-tools/prow.sh": script('"$(evil)"'), "go.mod": "go latest\n" }, {}],
+    ["nothing without Go", {}, {}],
+  ])("%s", async (_, files, toolchain) => {
+    const all: Readonly<Record<string, string>> = { Makefile: "test:\n\ttrue\n", ...files };
+    const read = await readConventions(
+      { read: async (path) => all[path], list: async () => Object.keys(all) },
+      sampleComponent(),
+      { cluster: false, here },
+    );
+    expect(read).toMatchObject({ ok: true, value: { toolchain } });
   });
 });

@@ -28,7 +28,15 @@ export async function readConventions(
   const usesReleaseTools = /^\s*-?include\s+release-tools\/build\.make/m.test(makefile ?? "");
   const commands = commandsOf(makefile ?? "");
   const images = component.kind === "internal" ? [] : await imagesOf(files, commands, facts.here);
-  const nothing = { toolchain: {}, push: undefined, images, files: [], pins: [], shared: {} };
+  const go = await goOf(files);
+  const nothing = {
+    toolchain: go === undefined ? {} : { go },
+    push: undefined,
+    images,
+    files: [],
+    pins: [],
+    shared: {},
+  };
   const imageNote = images.length > 0 ? `, images of CMDS (${images.map((image) => image.name).join(", ")})` : "";
 
   if (makefile !== undefined && usesReleaseTools && !(prowScript !== undefined && facts.cluster)) {
@@ -64,6 +72,24 @@ export async function readConventions(
       hint: "add a .fairlead.yaml with `test: …`; the smallest is one line",
     }),
   );
+}
+
+/**
+ * The Go that a revision asks for: exactly the one of `release-tools/prow.sh`, which its script would fetch itself, else at
+ * least the one of `go.mod`.
+ */
+async function goOf(files: RevisionFiles): Promise<string | undefined> {
+  const [script, module] = await Promise.all([files.read("release-tools/prow.sh"), files.read("go.mod")]);
+  const exact = /^configvar CSI_PROW_GO_VERSION_BUILD "?(\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)"?(?:\s|$)/m.exec(
+    script ?? "",
+  )?.[1];
+  if (exact !== undefined) return exact;
+  const wanted =
+    /^toolchain go(\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)\s*$/m.exec(module ?? "")?.[1] ??
+    /^go (\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)\s*$/m.exec(module ?? "")?.[1];
+  if (wanted === undefined) return undefined;
+  // Since 1.21 the first release of a line is called 1.N.0.
+  return `>=${/^\d+\.\d+$/.test(wanted) && Number(wanted.split(".")[1]) >= 21 ? `${wanted}.0` : wanted}`;
 }
 
 /** `CMDS=` of a Makefile: names of commands, empty for a library. */

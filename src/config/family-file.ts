@@ -201,6 +201,7 @@ function familyOf(document: FamilyDocument): Family {
     secrets: document.secrets,
     anonymous: document.access.anonymous,
     execute: document.execute,
+    toolchains: document.toolchains,
     reachable: document.reachable,
     resultMirrors: document.results.mirror,
     policy: { all: severitiesOf(all), byComponent },

@@ -172,6 +172,29 @@ export const familySchema = z.strictObject({
     .prefault({}),
   results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),
   access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
+  toolchains: z
+    .strictObject({
+      goproxy: z.url({ protocol: /^https?$/, error: "http(s)://host, a GOPROXY" }).optional(),
+      archives: z
+        .array(
+          z
+            .strictObject({
+              name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,60}$/, "the name of a program"),
+              version: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,60}$/, "a version"),
+              url: z.string().regex(/^(https?:\/\/|\/)\S{1,1000}$/, "http(s)://…, or an absolute path of the server"),
+              sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"),
+              bin: z
+                .string()
+                .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0\\]{1,200}$/, "a folder inside the archive")
+                .optional(),
+            })
+            .transform(({ name, version, url, sha256, bin }) => ({ name, version, url, sha256, bin })),
+        )
+        .max(100)
+        .default([]),
+    })
+    .prefault({})
+    .transform(({ goproxy, archives }) => ({ goproxy, archives })),
   execute: z
     .strictObject({
       kind: z.enum(["process", "container"], "one of process, container").default("process"),

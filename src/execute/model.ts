@@ -41,6 +41,8 @@ export interface ExecutionSpec {
   readonly cwd: string;
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Folders, as the job sees them, to stand before its PATH. */
+  readonly pathPrefix?: readonly string[] | undefined;
   /** Checkout, artifacts and read-only toolchains; system folders are the executor's own business. */
   readonly mounts: readonly Mount[];
   readonly timeoutMs: number;

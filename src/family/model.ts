@@ -102,6 +102,20 @@ export type SecretSource =
 
 export type Severity = "refuse" | "warn" | "note" | "off";
 
+/** Where tools come from that components ask for by version. */
+export interface ToolchainSettings {
+  /** Address of a GOPROXY; `undefined`: the server's own, else Go's. */
+  readonly goproxy: string | undefined;
+  /** Tools as archives with their sums. `bin`: folder of the programs inside. */
+  readonly archives: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly url: string;
+    readonly sha256: string;
+    readonly bin: string | undefined;
+  }[];
+}
+
 /** How runs are carried out on this machine. */
 export interface ExecuteSettings {
   /** `process`: in the cage, with the machine's tools. `container`: in the job's image. */
@@ -143,6 +157,7 @@ export interface Family {
   /** Beyond loopback reading needs a token unless this is `read`. */
   readonly anonymous: "none" | "read";
   readonly execute: ExecuteSettings;
+  readonly toolchains: ToolchainSettings;
   /** Private or loopback `host:port` targets that runs may reach through the egress proxy. */
   readonly reachable: readonly string[];
   /** Where finished results are put again: directories, `s3://…` or `gs://…`; none when absent. */

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Fault, forOneLine, type Result } from "../core/index.ts";
-import type { Capability, Executor, Mount, Outcome } from "../execute/index.ts";
+import type { Capability, Executor, Mount, Outcome, Toolchain, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import type { Git, JobCheckout } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
@@ -25,6 +25,7 @@ import { removeTree } from "./remove-tree.ts";
 import type { Supervisor } from "./scheduler.ts";
 import type { Secrets } from "./secret-sources.ts";
 import { type GivenSecrets, secretMounts, secretsFor } from "./secrets.ts";
+import { provideTools } from "./toolchain-step.ts";
 
 /** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
 export type ReadReleaseConfiguration = (
@@ -43,6 +44,7 @@ export interface SupervisorOptions {
   readonly runUrl: (id: string) => string;
   readonly assembler: Assembler;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
+  readonly toolchains: Toolchains;
   /** Folder for checkouts; tmpfs is welcome. */
   readonly workRoot: string;
   /** Folder of build caches, one below it for each tier but `release`. */
@@ -67,6 +69,8 @@ interface Progress {
   testedTree: string | undefined;
   images: readonly BuiltImage[];
   exitCode: number | undefined;
+  /** Tools of exact versions that its steps stand on. */
+  tools: readonly Toolchain[];
   /** The image that the job ran in, `name@digest`; `undefined` for a process. */
   ranIn: string | undefined;
 }
@@ -93,6 +97,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       images: [],
       exitCode: undefined,
       ranIn: undefined,
+      tools: [],
     };
     const begun = await options.results.begin(key, startedOf(run, attempt.startedAt));
     // Beside the checkout; done before the end is written over it.
@@ -203,11 +208,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return { state: "failure", description: configuration.error.message };
     }
     log.line(`fairlead: what to do was read from ${configuration.value.origin}`);
-    const missing = await missingNeed(configuration.value.needs);
+    const provided = await provideTools(options.toolchains, configuration.value, log);
+    if (!provided.ok) return notRun(provided.need, provided.message, provided.hint);
+    const installed = new Set(provided.tools.map((tool) => tool.name));
+    const missing = await missingNeed(configuration.value.needs.filter((need) => !installed.has(need)));
     if (missing) {
       log.line(`fairlead: ${missing.description}`);
       return missing;
     }
+    scene.progress.tools = provided.tools;
     const until = options.clock.now() + run.job.timeoutMs;
     for (const name of run.job.body.steps) {
       if (scene.signal.aborted) return aborted(scene.signal);
@@ -250,6 +259,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       ...place.lent.map((path) => ({ host: path, inside: path, writable: false })),
       ...(caches ? [{ host: caches, inside: "/cache", writable: true }] : []),
       await toolsMount(place.folder),
+      ...scene.progress.tools.flatMap((tool) => (tool.mount ? [tool.mount] : [])),
       ...(container && run.job.body.kind === "pod"
         ? await emptyVolumes(run.job.body.spec, container, place.folder)
         : []),
@@ -276,6 +286,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       argv: container ? expandArguments(argv, env) : argv,
       cwd: place.cwd,
       env,
+      pathPrefix: scene.progress.tools.flatMap((tool) => (tool.path === undefined ? [] : [tool.path])),
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
       graceMs: run.job.gracePeriodMs,
@@ -394,6 +405,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         "tested-commit": progress.testedCommit ?? "",
         job: run.job.name,
         description: stop.description,
+        ...Object.fromEntries(progress.tools.map((tool) => [`toolchain-${tool.name}`, tool.version])),
         ...(progress.ranIn === undefined ? {} : { "job-image": progress.ranIn }),
       },
     });

@@ -11,6 +11,8 @@ export interface Home {
   readonly results: string;
   readonly work: string;
   readonly caches: string;
+  /** Tools of exact versions, which may be fetched again. */
+  readonly toolchains: string;
   /** What is still to be mirrored. */
   readonly mirror: string;
   readonly uploads: string;
@@ -31,6 +33,7 @@ export function homeAt(root: string, workRoot: string | undefined): Home {
     results: join(root, "results"),
     work: workRoot ?? join(root, "work"),
     caches: join(root, "caches"),
+    toolchains: join(root, "toolchains"),
     mirror: join(root, "mirror"),
     uploads: join(root, "uploads"),
     backups: join(root, "backups"),
@@ -49,6 +52,7 @@ export async function prepareHome(home: Home): Promise<{ readonly first: boolean
     home.results,
     home.work,
     home.caches,
+    home.toolchains,
     home.mirror,
     home.uploads,
     home.backups,

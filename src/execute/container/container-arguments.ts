@@ -99,7 +99,8 @@ function mountArguments({ host, inside, writable }: Mount): readonly string[] {
 /** The job's variables as its first process reads them: the image's own stay where none of ours replaces them. */
 export function variablesFile(spec: ExecutionSpec, egress: boolean): string {
   const variables = { ...(egress ? proxyVariables : {}), ...spec.env };
-  return Object.entries(variables)
-    .map(([name, value]) => `${name}=${value.replaceAll("\0", "")}\0`)
-    .join("");
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value.replaceAll("\0", "")}\0`);
+  // Before the image's own PATH, which only the first process inside knows.
+  const prefix = spec.pathPrefix ?? [];
+  return [...lines, ...(prefix.length > 0 ? [`+PATH=${prefix.join(":")}\0`] : [])].join("");
 }

@@ -9,7 +9,7 @@ export const initScript = String.raw`my ($port, $door, $variables, $folder, @job
 my ($unix, $inet, $stream) = (1, 2, 1);
 if (open(my $file, '<', $variables)) {
   local $/ = "\0";
-  while (my $pair = <$file>) { chomp $pair; my $at = index($pair, '='); $ENV{substr($pair, 0, $at)} = substr($pair, $at + 1) if $at > 0; }
+  while (my $pair = <$file>) { chomp $pair; my $at = index($pair, '='); next if $at <= 0; my ($name, $value) = (substr($pair, 0, $at), substr($pair, $at + 1)); if ($name eq '+PATH') { $ENV{PATH} = "$value:$ENV{PATH}"; } else { $ENV{$name} = $value; } }
   close $file;
 } else { die "fairlead: no variables: $!\n"; }
 if ($port > 0) {

@@ -223,7 +223,8 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
 
   return {
     name: "process",
-    start: async (spec): Promise<Result<Execution>> => {
+    start: async (asked): Promise<Result<Execution>> => {
+      const spec = { ...asked, env: withPath(asked) };
       const refused = spec.tier === "stranger" && missing.length > 0;
       if (!refused && noCage.length === 0 && bubblewrap && prlimit) return ok(await caged(spec, bubblewrap, prlimit));
       if (refused) {
@@ -249,6 +250,11 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       await Promise.all([...running].map((execution) => execution.outcome));
     },
   };
+}
+
+function withPath({ env, pathPrefix }: ExecutionSpec): Readonly<Record<string, string>> {
+  if (pathPrefix === undefined || pathPrefix.length === 0) return env;
+  return { ...env, PATH: [...pathPrefix, env["PATH"] ?? "/usr/bin:/bin"].join(":") };
 }
 
 /** Puts itself into N control groups, then becomes the rest of its arguments. */

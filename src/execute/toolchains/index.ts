@@ -1,0 +1,2 @@
+export type { ArchiveDescription, Toolchain, ToolchainSettings, Toolchains } from "./model.ts";
+export { createToolchains, sweepToolchains } from "./toolchains.ts";
