@@ -11,6 +11,7 @@ import { capabilitiesHere } from "./compose/executor.ts";
 import { type ConfigurationSource, readConfiguration } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
+import { readPast, readPolicy } from "./compose/past.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import type { Family } from "./family/index.ts";
@@ -177,6 +178,8 @@ const dependencies: CliDependencies = {
   capabilities,
   inspect: inspectRepository,
   runHere,
+  readPast,
+  readPolicy,
   pull: (image, folder) =>
     pullToLayout({ client: createRegistryClient({ clock: systemClock }), ids: systemIds }, image, folder),
   backupHome,

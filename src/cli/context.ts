@@ -5,6 +5,7 @@ import type { Capability } from "../execute/index.ts";
 import type { Component, Family } from "../family/index.ts";
 import type { Reproduction } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
+import type { Policy, PreflightFacts } from "../policy/index.ts";
 import type { TestSummary } from "../results/index.ts";
 import type { ApiClient, Fetch } from "./api-client.ts";
 import type { Output, Sink } from "./output.ts";
@@ -45,6 +46,15 @@ export interface LocalRunResult {
   readonly results: string;
 }
 
+/** Tags of a repository to be read with the facts of their time. */
+export interface PastRequest {
+  readonly subject: string;
+  readonly cwd: string;
+  readonly config: string;
+  readonly home: string;
+  readonly progress: (line: string) => void;
+}
+
 /** The family file with the job files it names, checked. */
 export interface ConfigurationAnswer extends FamilyReading {
   readonly loaded: readonly Job[];
@@ -80,6 +90,15 @@ export interface CliDependencies {
   ) => Promise<Result<{ finding: RepositoryFinding; close(): Promise<void> }>>;
   /** Does a run on this machine; Ctrl-C aborts it as the server would. */
   readonly runHere: (request: LocalRunRequest) => Promise<Result<LocalRunResult>>;
+  readonly readPast: (request: PastRequest) => Promise<
+    Result<{
+      readonly repository: string;
+      readonly tags: number;
+      readonly facts: readonly PreflightFacts[];
+      readonly policy: Policy;
+    }>
+  >;
+  readonly readPolicy: (file: string, component: string) => Promise<Result<Policy>>;
   readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
   readonly backupHome: (config: string, home: string, file: string) => Promise<Result<{ bytes: number }>>;
   readonly restoreHome: (file: string, home: string) => Promise<Result<{ files: number }>>;

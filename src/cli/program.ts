@@ -20,6 +20,7 @@ import { addPreflight } from "./commands/preflight.ts";
 import { addPull } from "./commands/pull.ts";
 import { addRelease } from "./commands/release.ts";
 import { addReleases } from "./commands/releases.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addRun } from "./commands/run.ts";
 import { addAbort, addRerun } from "./commands/run-acts.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -122,6 +123,7 @@ const commands = [
   addChanges,
   addReleases,
   addPreflight,
+  addReplay,
   addDemo,
   addInit,
   addServe,

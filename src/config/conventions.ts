@@ -34,8 +34,8 @@ export async function readConventions(
     push: undefined,
     images,
     files: [],
-    pins: [],
-    shared: {},
+    pins: component.kind === "deployment" ? ["deploy/**/*.{yaml,patch}"] : [],
+    shared: usesReleaseTools ? { "release-tools": "csi-release-tools" } : {},
   };
   const imageNote = images.length > 0 ? `, images of CMDS (${images.map((image) => image.name).join(", ")})` : "";
 

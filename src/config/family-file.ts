@@ -1,12 +1,10 @@
 import { hashOf, parseDuration } from "../core/index.ts";
-import type { Component, Family, Severity } from "../family/index.ts";
+import type { Component, Family } from "../family/index.ts";
 import { type Diagnostic, didYouMean } from "./diagnostics.ts";
 import { type FamilyDocument, familySchema } from "./family-schema.ts";
+import { checkPolicy, type KnownRules, policyOf } from "./policy-file.ts";
 import { repositoryNames } from "./repository-url.ts";
 import { readYaml } from "./yaml-document.ts";
-
-/** The rules of the preflight, known to whoever reads the file: id, and whether its severity may be changed. */
-export type KnownRules = Readonly<Record<string, { readonly fixed: boolean }>>;
 
 export interface FamilyReading {
   /** `undefined` when there is an error. */
@@ -34,8 +32,8 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
 
   checkForge(document, error);
   checkComponents(document, error);
-  checkPolicy(document, rules, error);
   checkInRepo(document, error);
+  checkPolicy(document.release.policy, Object.keys(document.components), rules, ["release", "policy"], error);
   const checkVersion = (version: string, path: readonly PropertyKey[]) => {
     if (document.kubernetes.versions.includes(version)) return;
     const message = `${version} is not among kubernetes.versions`;
@@ -115,30 +113,6 @@ function checkComponents(document: FamilyDocument, error: Say): void {
   }
 }
 
-function checkPolicy(document: FamilyDocument, rules: KnownRules, error: Say): void {
-  const { components, ...all } = document.release.policy;
-  const check = (severities: Readonly<Record<string, unknown>>, path: readonly PropertyKey[]) => {
-    for (const [rule, severity] of Object.entries(severities)) {
-      const known = rules[rule];
-      if (!known)
-        error("unknown-rule", [...path, rule], `there is no rule ${rule}`, didYouMean(rule, Object.keys(rules)));
-      else if (known.fixed && severity !== "refuse")
-        error("fixed-rule", [...path, rule], `${rule} always refuses; nobody may override it`);
-    }
-  };
-  check(all, ["release", "policy"]);
-  for (const [name, severities] of Object.entries(components)) {
-    if (!document.components[name])
-      error(
-        "unknown-component",
-        ["release", "policy", "components", name],
-        `there is no component ${name}`,
-        didYouMean(name, Object.keys(document.components)),
-      );
-    check(severities, ["release", "policy", "components", name]);
-  }
-}
-
 /** Keys of Prow's `in_repo_config.enabled`, and the names of components. */
 function checkInRepo(document: FamilyDocument, error: Say): void {
   const known = new Set(["*"]);
@@ -166,7 +140,6 @@ function checkInRepo(document: FamilyDocument, error: Say): void {
 }
 
 function familyOf(document: FamilyDocument): Family {
-  const { components: byComponent, ...all } = document.release.policy;
   return {
     name: document.family,
     forge: { kind: "local" },
@@ -204,7 +177,7 @@ function familyOf(document: FamilyDocument): Family {
     toolchains: document.toolchains,
     reachable: document.reachable,
     resultMirrors: document.results.mirror,
-    policy: { all: severitiesOf(all), byComponent },
+    policy: policyOf(document.release.policy),
     configHash: hashOf(document),
   };
 }
@@ -212,16 +185,6 @@ function familyOf(document: FamilyDocument): Family {
 function durationOr(value: string | undefined, otherwise: number): number {
   const parsed = value === undefined ? undefined : parseDuration(value);
   return parsed?.ok ? parsed.value : otherwise;
-}
-
-function severitiesOf(all: Readonly<Record<string, unknown>>): Record<string, Severity> {
-  const known: readonly Severity[] = ["refuse", "warn", "note", "off"];
-  return Object.fromEntries(
-    Object.entries(all).flatMap(([rule, value]) => {
-      const severity = known.find((candidate) => candidate === value);
-      return severity ? [[rule, severity]] : [];
-    }),
-  );
 }
 
 function componentOf(name: string, component: FamilyDocument["components"][string]): Component {

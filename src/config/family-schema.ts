@@ -91,6 +91,18 @@ const mirror = z.union([
   }),
 ]);
 
+/** Severities and numbers of the rules of the preflight. */
+export const policySchema = z
+  .object({
+    components: z.record(name, severities).default({}),
+    thresholds: z
+      .strictObject({ "shared-behind": z.int().min(0).max(1000).optional(), "clock-skew": duration.optional() })
+      .prefault({}),
+  })
+  .catchall(severity);
+
+export type PolicyDocument = z.infer<typeof policySchema>;
+
 /** `fairlead.yaml` as it is written. */
 export const familySchema = z.strictObject({
   family: name,
@@ -164,10 +176,7 @@ export const familySchema = z.strictObject({
   secrets: z.record(secretName, secretSource).default({}),
   release: z
     .strictObject({
-      policy: z
-        .object({ components: z.record(name, severities).default({}) })
-        .catchall(severity)
-        .prefault({}),
+      policy: policySchema.prefault({}),
     })
     .prefault({}),
   results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),

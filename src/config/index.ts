@@ -1,8 +1,12 @@
 export { type ConventionFacts, type RevisionFiles, readConventions } from "./conventions.ts";
 export { type Diagnostic, didYouMean } from "./diagnostics.ts";
-export { type FamilyReading, type KnownRules, readFamilyFile } from "./family-file.ts";
+export { type FamilyReading, readFamilyFile } from "./family-file.ts";
 export { guessFamily, type RepositoryFinding } from "./family-guess.ts";
 export { familySchema } from "./family-schema.ts";
+export { fixedFolderOf, pathPattern } from "./manifests/globs.ts";
+export { editPins, readPins } from "./manifests/read-pins.ts";
+export { readRbac } from "./manifests/read-rbac.ts";
+export { type KnownRules, readPolicyFile } from "./policy-file.ts";
 export { findJobFiles } from "./prow/files.ts";
 export {
   clustersInRepo,

@@ -17,6 +17,7 @@ export type {
   Severity,
   Tier,
 } from "./model.ts";
+export { type Bump, bumpAtLeast, bumpBetween, bumpedTag, highestBump, isFinalTag, type Pin } from "./pins.ts";
 export type { Platform } from "./platform.ts";
 export type { ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "./release-configuration.ts";
 export { mayMaintain, roleAtLeast, tierOfChange } from "./roles.ts";
@@ -24,11 +25,13 @@ export {
   canaryTagOf,
   compareVersions,
   isProtectedBranch,
+  likelyVersion,
   lineOf,
   lineOfBranch,
   looksLikeVersion,
   maintenanceBranchOf,
   parseVersionTag,
   sortedVersions,
+  submoduleTag,
   type Version,
 } from "./versions.ts";

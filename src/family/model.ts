@@ -168,6 +168,8 @@ export interface Family {
   readonly policy: {
     readonly all: Readonly<Record<string, Severity>>;
     readonly byComponent: Readonly<Record<string, Readonly<Record<string, Severity>>>>;
+    /** Numbers of rules, where they are set. */
+    readonly thresholds?: { readonly sharedBehind?: number | undefined; readonly clockSkewMs?: number | undefined };
   };
   /** Hash of the configuration as served; stored with every decision. */
   readonly configHash: string;

@@ -38,7 +38,7 @@ export function parseVersionTag(tag: string): Result<Version> {
 }
 
 /** What a tag that is no version was probably meant to be. */
-function likelyVersion(tag: string): string | undefined {
+export function likelyVersion(tag: string): string | undefined {
   const loose = /^[vV]?\.?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:[-.]?(alpha|beta|rc)\.?-?(\d{1,9})?)?$/.exec(tag);
   if (!loose) return undefined;
   const [, major, minor = "0", patch = "0", stage, count] = loose;
@@ -91,4 +91,11 @@ export function sortedVersions(tags: readonly string[]): readonly Version[] {
       return version.ok ? [version.value] : [];
     })
     .sort((a, b) => compareVersions(b, a));
+}
+
+/** `{folder: "client", version}` for `client/v1.2.3`: Go's tag of a module in a folder, no release of the repository. */
+export function submoduleTag(tag: string): { readonly folder: string; readonly version: string } | undefined {
+  const slash = tag.lastIndexOf("/");
+  const version = tag.slice(slash + 1);
+  return slash > 0 && parseVersionTag(version).ok ? { folder: tag.slice(0, slash), version } : undefined;
 }

@@ -1,5 +1,7 @@
 import type { Fault, Result } from "../core/index.ts";
 import type { PullRef, Refs } from "../jobs/index.ts";
+import type { CommitGraph } from "./commit-graph.ts";
+import type { TreeEntry } from "./object-reader.ts";
 
 /** A full object id, 40 lower-case hex digits. */
 export type ObjectId = string;
@@ -61,6 +63,14 @@ export interface Repository {
   defaultBranch(): Promise<string | undefined>;
   /** A file of a commit as text, at most `limit` bytes (default 1 MiB); `undefined` when absent or not a regular file. */
   readFile(commit: ObjectId, path: string, limit?: number): Promise<string | undefined>;
+  /** A folder of a commit (`""` is its root); `undefined` when there is no such folder. */
+  entries(commit: ObjectId, folder: string): Promise<readonly TreeEntry[] | undefined>;
+  /** A blob as text, at most `limit` bytes (default 1 MiB); `undefined` when absent, larger, or no blob. */
+  readBlob(id: ObjectId, limit?: number): Promise<string | undefined>;
+  /** Every commit of branches and tags; kept while no ref moves. `undefined` above 200,000 commits. */
+  history(): Promise<CommitGraph | undefined>;
+  /** The tree of a commit with other contents in some of its regular files. Moves no ref, touches no work tree. */
+  treeWith(commit: ObjectId, files: ReadonlyMap<string, string>): Promise<ObjectId>;
   /** Paths of regular files of a commit below `prefix`, bounded by 200,000. */
   listFiles(commit: ObjectId, prefix?: string): Promise<readonly string[]>;
   /** What stands directly in a folder of a commit (empty: at its top), by name; `undefined` where there is no such folder. */

@@ -1,6 +1,8 @@
 import { type Clock, createSerial, err, fault, must, ok } from "../core/index.ts";
 import { landedBetween } from "./landed.ts";
 import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts";
+import { changedTree } from "./changed-tree.ts";
+import { type CommitGraph, readCommitGraph } from "./commit-graph.ts";
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
 import { gitText, runGit } from "./run-git.ts";
@@ -15,13 +17,22 @@ export interface HostedRepository extends Repository {
 
 const absent = "0".repeat(40);
 const mostFiles = 200_000;
+const mostTrees = 4000;
+const mostKeptEntries = 2000;
 
 /** A bare repository of ours. Its refs move only through `updateRef` and adoption, so they are read once and kept. */
 export function openRepository(component: string, directory: string, clock: Clock): HostedRepository {
   const call = { gitDir: directory };
   const objects = new ObjectReader(directory, clock);
   const serial = createSerial();
+  const trees = new Map<string, readonly TreeEntry[]>();
   let known: Promise<readonly RefValue[]> | undefined;
+  let graph: Promise<CommitGraph | undefined> | undefined;
+
+  function forget(): void {
+    known = undefined;
+    graph = undefined;
+  }
 
   async function readRefs(): Promise<readonly RefValue[]> {
     const format = "%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)";
@@ -53,12 +64,22 @@ export function openRepository(component: string, directory: string, clock: Cloc
     return parseCommit(found.content);
   }
 
+  /** Trees never change, and neighbouring commits share most of theirs. */
+  async function readTree(id: string): Promise<readonly TreeEntry[]> {
+    const before = trees.get(id);
+    if (before) return before;
+    const object = await objects.read(id);
+    const entries = object?.type === "tree" ? parseTree(object.content) : [];
+    if (trees.size >= mostTrees) trees.clear();
+    if (entries.length <= mostKeptEntries) trees.set(id, entries);
+    return entries;
+  }
+
   async function entryAt(commit: string, path: string): Promise<TreeEntry | undefined> {
     let tree = (await readCommit(commit)).tree;
     const segments = path.split("/");
     for (const [index, segment] of segments.entries()) {
-      const object = await objects.read(tree);
-      const entry = object ? parseTree(object.content).find((candidate) => candidate.name === segment) : undefined;
+      const entry = (await readTree(tree)).find((candidate) => candidate.name === segment);
       if (!entry) return undefined;
       if (index === segments.length - 1) return entry;
       if (entry.mode !== "40000") return undefined;
@@ -86,9 +107,7 @@ export function openRepository(component: string, directory: string, clock: Cloc
       known ??= readRefs();
       return known;
     },
-    forget: () => {
-      known = undefined;
-    },
+    forget,
     close: () => objects.close(),
     commitOf,
     treeOf: async (commit) => (await readCommit(commit)).tree,
@@ -125,6 +144,20 @@ export function openRepository(component: string, directory: string, clock: Cloc
         id,
       }));
     },
+    entries: async (commit, folder) => {
+      if (folder === "") return await readTree((await readCommit(commit)).tree);
+      const entry = await entryAt(commit, folder);
+      return entry?.mode === "40000" ? await readTree(entry.id) : undefined;
+    },
+    readBlob: async (id, limit = 1024 * 1024) => {
+      const blob = await objects.read(id);
+      return blob?.type === "blob" && blob.content.length <= limit ? blob.content.toString("utf8") : undefined;
+    },
+    history: () => {
+      graph ??= readCommitGraph(directory);
+      return graph;
+    },
+    treeWith: (commit, files) => changedTree(directory, commit, files, entryAt),
     listFiles: async (commit, prefix = "") => {
       const paths = prefix === "" ? [] : ["--", prefix.endsWith("/") ? prefix : `${prefix}/`];
       return await listNames(["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, ...paths]);
@@ -214,7 +247,7 @@ export function openRepository(component: string, directory: string, clock: Cloc
               ? `create ${name}\0${after}\0`
               : `update ${name}\0${after}\0${before}\0`;
         const answer = await runGit(["update-ref", "-z", "--stdin"], { ...call, input: command });
-        known = undefined;
+        forget();
         if (!answer.ok) return answer;
         if (answer.value.code === 0) return ok(undefined);
         return err(

@@ -1,6 +1,7 @@
 import type { Component, Family } from "../family/index.ts";
 import { canaryTagOf } from "../family/index.ts";
 import type { Git, RefValue, Repository } from "../git/index.ts";
+import { familyHistory, tagHistory } from "../history/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Facts, FamilyEvent, RunEvent, TagEvent } from "../plan/index.ts";
 import { currentCanary, releasesOf } from "../release/index.ts";
@@ -102,6 +103,7 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
   const tagged = event.kind === "tag" ? await taggedCommit(repository, refs, event) : undefined;
   const own = sources.jobsOf(name, defaultBranch);
   const brought = component ? await inRepoAt(sources, repository, component, event) : undefined;
+  const known = event.kind === "tag" ? withEventTag(tags, event, tagged) : tags;
   const periodics = sources.periodics().filter((job) => event.component === undefined || job.component === name);
   return {
     family,
@@ -119,8 +121,10 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
       commit: row.commit_id,
       state: row.state,
     })),
-    tags: event.kind === "tag" ? withEventTag(tags, event, tagged) : tags,
+    tags: known,
     branches,
+    history: tagged && component ? await historyOf(sources, component, repository, event, known, tagged) : undefined,
+    lanes: tagged && component?.kind === "deployment" ? await canaryLanes(sources, family) : [],
     containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
     canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,
@@ -155,6 +159,44 @@ async function inRepoAt(
     default:
       return undefined;
   }
+}
+
+async function historyOf(
+  sources: FactSources,
+  component: Component,
+  repository: Repository,
+  event: FamilyEvent,
+  tags: Facts["tags"],
+  commit: string,
+): Promise<Facts["history"]> {
+  if (event.kind !== "tag") return undefined;
+  const name = event.ref.slice("refs/tags/".length);
+  const open = async (other: Component) => await sources.git.open(other.name);
+  const reader = familyHistory({ family: sources.family(), open }, component, repository);
+  return await tagHistory(
+    reader,
+    name,
+    commit,
+    tags.filter((tag) => tag.name !== name),
+  );
+}
+
+/** What tests the deployment with canary images, and how that last ended. */
+async function canaryLanes(sources: FactSources, family: Family): Promise<Facts["lanes"]> {
+  const names = sources.periodics().flatMap((job) => (job.name.startsWith(`${family.name}-canary-`) ? [job.name] : []));
+  const found = [];
+  for (const name of names) {
+    const row = await sources.store.db
+      .selectFrom("runs")
+      .select("state")
+      .where("job", "=", name)
+      .where("finished_at", "is not", null)
+      .orderBy("created_at", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    found.push({ name, state: row?.state });
+  }
+  return found;
 }
 
 /** A tag that is only thought of, for a dry run, is read from the event. */

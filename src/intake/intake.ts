@@ -103,11 +103,13 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   async function planFor(event: FamilyEvent): Promise<Plan> {
-    const plan = decide(event, await gatherFacts(options, event));
+    const facts = await gatherFacts(options, event);
+    const plan = decide(event, facts);
     const release = plan.effects.find((effect) => effect.kind === "release");
     if (!release) return plan;
+    // Design 2.3: before anything is built.
     const foreign = await options.foreignTags(event.component ?? "", release.version, release.commit);
-    return foreign.length === 0 ? plan : quarantineForeign(plan, release, foreign);
+    return decide(event, { ...facts, foreignTags: { value: foreign } });
   }
 
   async function storeDecision(
@@ -329,42 +331,6 @@ export function createIntake(options: IntakeOptions): Intake {
       for (const component of await componentsWithEvents(store)) await settle(component).catch(options.onBug);
     },
     dryRun: planFor,
-  };
-}
-
-/** A tag that a registry holds without our record: held before anything is built (design 2.3). */
-function quarantineForeign(
-  plan: Plan,
-  release: Extract<Effect, { kind: "release" }>,
-  foreign: readonly string[],
-): Plan {
-  const finding = {
-    rule: "exists-in-registry",
-    severity: "refuse" as const,
-    message: `${foreign.join(", ")} exists already, and Fairlead has no record of publishing it`,
-    facts: { references: foreign },
-    satisfiedBy: "release the next version; a tag that exists is never overwritten",
-    overridable: false,
-  };
-  const quarantine: Effect = {
-    kind: "quarantine",
-    version: release.version,
-    tagObject: release.tagObject,
-    commit: release.commit,
-    findings: [finding, ...release.findings],
-    unchecked: release.unchecked,
-    reason: finding.message,
-  };
-  return {
-    ...plan,
-    runs: plan.runs.filter((run) => run.tier !== "release"),
-    skipped: [
-      ...plan.skipped,
-      ...plan.runs
-        .filter((run) => run.tier === "release")
-        .map((run) => ({ job: run.job.name, rule: "quarantine" as const, reason: "the release is quarantined" })),
-    ],
-    effects: plan.effects.map((effect) => (effect === release ? quarantine : effect)),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Component, Family, Role, RunState, Tier } from "../family/index.ts";
 import type { DecisionRule, Job, JobType, PreviousRun, Refs } from "../jobs/index.ts";
-import type { Finding, Unchecked } from "../policy/index.ts";
+import type { Finding, Known, TagHistory, Unchecked } from "../policy/index.ts";
 
 /** Who did it, as the door authenticated them; `undefined` where nobody can tell (a ref found moved after a crash). */
 export interface Actor {
@@ -190,6 +190,14 @@ export interface Facts {
   readonly branches: readonly string[];
   /** For a tag event: contexts reported on its commit by our own runs. */
   readonly checks: readonly { readonly context: string; readonly state: RunState; readonly description: string }[];
+  /** For a tag event: what git tells of its commit. */
+  readonly history?: Known<TagHistory> | undefined;
+  /** For a tag event: branches on which only changes for one release are accepted. */
+  readonly freezes?: readonly { readonly branch: string; readonly for: string }[] | undefined;
+  /** For a tag event: lanes with canary images that test the component, each with the state of its newest run. */
+  readonly lanes?: readonly { readonly name: string; readonly state: string | undefined }[] | undefined;
+  /** For a tag event: references that registries hold without our record, once they were asked. */
+  readonly foreignTags?: Known<readonly string[]> | undefined;
   /** For a run event: the newest commit from which each canary tag was published, and whether it descends from this run's commit. */
   readonly canary: { readonly commit: string; readonly newerThanThisRun: boolean } | undefined;
 }

@@ -1,6 +1,6 @@
-import { mayMaintain, parseVersionTag } from "../family/index.ts";
+import { mayMaintain, parseVersionTag, submoduleTag } from "../family/index.ts";
 import { branchMatches, contextRequired, decideForTag, type Job } from "../jobs/index.ts";
-import { type Preflight, type PreflightFacts, preflight } from "../policy/index.ts";
+import { type Preflight, type PreflightFacts, policyFor, preflight } from "../policy/index.ts";
 import type { Effect, Facts, KnownRelease, Plan, PlannedRun, TagEvent } from "./model.ts";
 import { isAbsent, planNothing, refsOf, select } from "./selection.ts";
 
@@ -10,6 +10,11 @@ const openStates = ["requested", "quarantined", "building", "verifying", "failed
 /** The tag starts the release (KEP), if preflight lets it; else it is quarantined and nothing is built. */
 export function planTag(event: TagEvent, facts: Facts): Plan {
   const tag = event.ref.replace(/^refs\/tags\//, "");
+  const module = submoduleTag(tag);
+  if (module) {
+    const reason = `${tag} is the tag of the Go module in ${module.folder}, no release of ${event.component}`;
+    return planNothing(event, facts, reason);
+  }
   const earlier = facts.releases.filter((release) => release.version === tag);
   if (isAbsent(event.after)) return gone(event, facts, tag, earlier);
   const published = earlier.find((release) => publicStates.includes(release.state));
@@ -18,7 +23,7 @@ export function planTag(event: TagEvent, facts: Facts): Plan {
   const closing = earlier
     .filter((release) => openStates.includes(release.state) && release.tagObject !== event.after)
     .map((release): Effect => step(release, "close", `its tag was replaced by ${event.after.slice(0, 7)}`));
-  const checked = preflight(preflightFacts(event, facts, tag), severities(facts));
+  const checked = preflight(preflightFacts(event, facts, tag), policyFor(facts.family.policy, event.component));
   const commit = commitOf(facts, tag, event);
   if (checked.verdict === "refuse") return quarantine(event, facts, tag, commit, checked, closing);
   return release(event, facts, tag, commit, checked, closing);
@@ -125,11 +130,6 @@ function commitOf(facts: Facts, tag: string, event: TagEvent): string {
   return facts.tags.find((candidate) => candidate.name === tag)?.commit ?? event.after;
 }
 
-function severities(facts: Facts) {
-  const { policy } = facts.family;
-  return { ...policy.all, ...policy.byComponent[facts.component?.name ?? ""] };
-}
-
 function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFacts {
   const component = facts.component;
   const commit = facts.tags.find((candidate) => candidate.name === tag)?.commit;
@@ -147,12 +147,16 @@ function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFa
     containing: facts.containing,
     tags: facts.tags.filter((candidate) => candidate.name !== tag),
     releases: facts.releases,
-    requiredContexts: branch === undefined ? [] : requiredOn(facts.jobs, branch),
+    requiredContexts: { value: branch === undefined ? [] : requiredOn(facts.jobs, branch) },
     checks: facts.checks,
     actor:
       event.actor && component
         ? { user: event.actor.user, mayMaintain: mayMaintain(event.actor, component) }
         : undefined,
+    history: facts.history ?? { unknown: "the repository was not read" },
+    freezes: { value: facts.freezes ?? [] },
+    lanes: { value: facts.lanes ?? [] },
+    foreignTags: facts.foreignTags ?? { unknown: "registries are asked when nothing else refuses" },
   };
 }
 

@@ -1,6 +1,10 @@
 export { type Freeze, freezeOn, inForce } from "./freeze.ts";
 export { type MissingFix, missingOn } from "./missing-fixes.ts";
-export type { Finding, PreflightFacts, Rule, Unchecked, Verdict } from "./model.ts";
+export type * from "./model.ts";
+export { type Proposal, proposeVersion } from "./next-version.ts";
+export { type PinChange, pinChanges } from "./pin-changes.ts";
+export { policyFor } from "./policy.ts";
 export { type Preflight, preflight } from "./preflight.ts";
+export { compareReplays, type ReplayDifference, type ReplayReport, replay } from "./replay.ts";
 export { rules } from "./rules.ts";
 export { judgeSharedFolder, type SharedFolderStanding } from "./shared-folders.ts";

@@ -1,5 +1,11 @@
-import type { Severity } from "../family/index.ts";
-import type { Finding, PreflightFacts, Unchecked, Verdict } from "./model.ts";
+import {
+  defaultThresholds,
+  type Finding,
+  type Policy,
+  type PreflightFacts,
+  type Unchecked,
+  type Verdict,
+} from "./model.ts";
 import { rules } from "./rules.ts";
 
 export interface Preflight {
@@ -9,16 +15,19 @@ export interface Preflight {
 }
 
 /**
- * May this be released? One engine for a pushed tag, `fairlead preflight` and `fairlead release`. `severities` are those
- * of the family file by rule id; a rule that nobody may override keeps its own.
+ * May this be released? One engine for a pushed tag, `fairlead preflight`, `fairlead release` and replay. A rule that
+ * nobody may override keeps its own severity, whatever the policy says.
  */
-export function preflight(facts: PreflightFacts, severities: Readonly<Record<string, Severity>> = {}): Preflight {
+export function preflight(
+  facts: PreflightFacts,
+  policy: Policy = { severities: {}, thresholds: defaultThresholds },
+): Preflight {
   const findings: Finding[] = [];
   const unchecked: Unchecked[] = [];
   for (const rule of rules) {
-    const severity = rule.overridable ? (severities[rule.id] ?? rule.severity) : rule.severity;
+    const severity = rule.overridable ? (policy.severities[rule.id] ?? rule.severity) : rule.severity;
     if (severity === "off") continue;
-    const answer = rule.check(facts);
+    const answer = rule.check(facts, policy.thresholds);
     if (answer.kind === "unchecked") unchecked.push({ rule: rule.id, reason: answer.reason });
     if (answer.kind !== "found") continue;
     const { message, satisfiedBy } = answer;
