@@ -15,6 +15,7 @@ import { addLogs } from "./commands/logs.ts";
 import { addBackport, addBranch, addFreeze, addMark, addThaw } from "./commands/maintenance.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addOpen } from "./commands/open.ts";
+import { addPins } from "./commands/pins.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPreflight } from "./commands/preflight.ts";
 import { addPull } from "./commands/pull.ts";
@@ -123,6 +124,7 @@ const commands = [
   addChanges,
   addReleases,
   addPreflight,
+  addPins,
   addReplay,
   addDemo,
   addInit,

@@ -21,6 +21,7 @@ import {
   createIntake,
   createLanding,
   createMaintenanceActs,
+  createPinActs,
   createPushHandler,
   createReleaseActs,
   createRunActs,
@@ -330,10 +331,11 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     imageReference: (image) => `${new URL(url).host}/${repositoryOf(image)}`,
   });
   const events = createEventStream({ store, clock });
+  const pushes = createPushHandler({ ...sources, clock, ids, intake, baseUrl: () => url });
   const gitDoor = await createGitDoor({
     git,
     ids,
-    handler: createPushHandler({ ...sources, clock, ids, intake, baseUrl: () => url }),
+    handler: pushes,
     hookFile: options.installed.hookFile,
     onBug: options.onBug,
   });
@@ -372,6 +374,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
     verdictActs: createVerdictActs({ ...sources, clock }),
     sharedActs: createSharedActs({ ...sources, clock, intake, configuredFolders }),
+    pinActs: createPinActs({ ...sources, clock, push: pushes }),
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
     results,
     jobs,

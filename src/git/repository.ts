@@ -1,8 +1,8 @@
 import { type Clock, createSerial, err, fault, must, ok } from "../core/index.ts";
-import { landedBetween } from "./landed.ts";
-import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts";
 import { changedTree } from "./changed-tree.ts";
 import { type CommitGraph, readCommitGraph } from "./commit-graph.ts";
+import { landedBetween } from "./landed.ts";
+import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts";
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
 import { gitText, runGit } from "./run-git.ts";

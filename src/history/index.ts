@@ -1,5 +1,5 @@
 export { type FamilyHistoryOptions, familyHistory, strangerHistory } from "./family-history.ts";
 export { pastTags } from "./past-tags.ts";
-export { pinsAt } from "./pins.ts";
+export { pinnedAt } from "./pins.ts";
 export type { HistorySources } from "./sources.ts";
 export { tagHistory } from "./tag-history.ts";

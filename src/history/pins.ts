@@ -6,6 +6,16 @@ import { walkFolder } from "./walk.ts";
 
 const mostPins = 20_000;
 
+/** The images that a commit pins, as its own configuration says where. */
+export async function pinnedAt(sources: HistorySources, commit: string): Promise<Known<readonly PlacedPin[]>> {
+  const files = {
+    read: (path: string) => sources.repository.readFile(commit, path),
+    list: (prefix: string) => sources.repository.listFiles(commit, prefix),
+  };
+  const read = await sources.configurationOf(files, sources.component);
+  return read.ok ? await pinsAt(sources, commit, read.value.pins) : { unknown: read.error.message };
+}
+
 /** The images that the files matching `globs` name at a commit, each with its place and its owner. */
 export async function pinsAt(
   sources: HistorySources,

@@ -37,13 +37,18 @@ export async function walkFolder(repository: Repository, commit: string, folder:
     if (entry.mode === "40000") return await walk(path, file, links);
     if (entry.mode.startsWith("100")) return files.push({ path, file, id: entry.id }) <= mostFiles;
     if (entry.mode !== "120000" || links >= mostLinks) return true;
-    const target = resolved(file, (await repository.readBlob(entry.id, 4096)) ?? "");
-    // A link to a folder around itself would never end; its depth is bounded, its size is not.
-    if (target === undefined || target === "" || file === target || file.startsWith(`${target}/`)) return true;
-    const slash = target.lastIndexOf("/");
-    const around = await repository.entries(commit, slash < 0 ? "" : target.slice(0, slash));
-    const there = around?.find((each) => each.name === target.slice(slash + 1));
-    return there ? await visit(there, path, target, links + 1) : true;
+    const text = (await repository.readBlob(entry.id, 4096)) ?? "";
+    // Some write a link as seen from the root; it leads nowhere, yet what was meant is plain.
+    return (await follow(resolved(file, text))) ?? (await follow(resolved("", text))) ?? true;
+
+    async function follow(target: string | undefined): Promise<boolean | undefined> {
+      // A link to a folder around itself would never end; its depth is bounded, its size is not.
+      if (target === undefined || target === "" || file === target || file.startsWith(`${target}/`)) return undefined;
+      const slash = target.lastIndexOf("/");
+      const around = await repository.entries(commit, slash < 0 ? "" : target.slice(0, slash));
+      const there = around?.find((each) => each.name === target.slice(slash + 1));
+      return there && (await visit(there, path, target, links + 1));
+    }
   }
 
   const whole = await walk(folder, folder, 0);

@@ -7,6 +7,7 @@ export { createIntake, type Decided, type Intake } from "./intake.ts";
 export { createLanding, type Landing } from "./landing.ts";
 export { createMaintenanceActs, type MaintenanceActs } from "./maintenance-acts.ts";
 export { type BranchStanding, missingFixes } from "./missing-fixes.ts";
+export { createPinActs, type PinActs, type PinsAnswer, type PinUpdateAnswer } from "./pins.ts";
 export { createPushHandler } from "./push.ts";
 export { allComponents, branchesOf, findComponent, freezesOf, publishedVersions } from "./records.ts";
 export { type Candidate, createReleaseActs, type PreflightAnswer, type ReleaseActs } from "./release-acts.ts";

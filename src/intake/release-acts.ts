@@ -1,12 +1,5 @@
 import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index.ts";
-import {
-  type Component,
-  lineOfBranch,
-  mayMaintain,
-  type Principal,
-  parseVersionTag,
-  sortedVersions,
-} from "../family/index.ts";
+import { type Component, lineOfBranch, mayMaintain, type Principal, parseVersionTag } from "../family/index.ts";
 import type { Forge } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
 import { type Plan, releaseRuns } from "../plan/index.ts";
@@ -15,6 +8,7 @@ import { advance, findRelease, releasesOf } from "../release/index.ts";
 import { insertRun } from "../runs/index.ts";
 import { type FactSources, gatherFacts, maintainersOf } from "./facts.ts";
 import type { Intake } from "./intake.ts";
+import { nextVersions } from "./next-versions.ts";
 
 export interface ReleaseActsOptions extends FactSources {
   readonly clock: Clock;
@@ -40,6 +34,8 @@ export interface Candidate extends PreflightAnswer {
   readonly last: string | undefined;
   /** Commits since the last release of that line. */
   readonly commits: number;
+  /** Why this version. */
+  readonly reason: string;
 }
 
 /** What people do to releases. Faults: `not-found`, `forbidden`, `refused`, `bad-input`. */
@@ -294,8 +290,6 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
     const repository = await options.git.open(component.name);
     const refs = await repository.refs();
     const main = component.defaultBranch ?? (await repository.defaultBranch()) ?? "main";
-    const tags = refs.filter((ref) => ref.name.startsWith("refs/tags/")).map((ref) => ref.name.slice(10));
-    const versions = sortedVersions(tags);
     const branches = refs
       .filter((ref) => ref.name.startsWith("refs/heads/"))
       .map((ref) => ref.name.slice(11))
@@ -304,24 +298,12 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
     for (const branch of branches.slice(0, 20)) {
       const head = await repository.commitOf(`refs/heads/${branch}`);
       if (head === undefined) continue;
-      const line = lineOfBranch(branch);
-      const stable = versions.filter(
-        (version) => version.prerelease === undefined && (line === undefined || lineText(version.tag) === line),
-      );
-      const last = stable[0];
-      const lastCommit = last && refs.find((ref) => ref.name === `refs/tags/${last.tag}`)?.commit;
-      const commits =
-        lastCommit === undefined ? await repository.commitCount(head) : await repository.countBetween(lastCommit, head);
+      const { last, commits, versions } = await nextVersions(options, component, repository, branch, head);
       if (commits === 0) continue;
-      const next = last
-        ? line === undefined
-          ? `v${last.major}.${last.minor + 1}.0`
-          : `v${last.major}.${last.minor}.${last.patch + 1}`
-        : line === undefined
-          ? "v0.1.0"
-          : `v${line}.0`;
-      const checked = await check(component, next, head, by);
-      if (checked.ok) found.push({ ...checked.value.answer, branch, last: last?.tag, commits });
+      for (const { version, reason } of versions) {
+        const checked = await check(component, version, head, by);
+        if (checked.ok) found.push({ ...checked.value.answer, branch, last, commits, reason });
+      }
     }
     return found;
   }

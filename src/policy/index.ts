@@ -3,6 +3,7 @@ export { type MissingFix, missingOn } from "./missing-fixes.ts";
 export type * from "./model.ts";
 export { type Proposal, proposeVersion } from "./next-version.ts";
 export { type PinChange, pinChanges } from "./pin-changes.ts";
+export { betterPin, pinStanding, type ReleasedVersion, releaseOfPin } from "./pin-standing.ts";
 export { policyFor } from "./policy.ts";
 export { type Preflight, preflight } from "./preflight.ts";
 export { compareReplays, type ReplayDifference, type ReplayReport, replay } from "./replay.ts";

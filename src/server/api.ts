@@ -9,6 +9,7 @@ import {
   type Landing,
   type MaintenanceActs,
   outsideEventSchema,
+  type PinActs,
   type ReleaseActs,
   type RunActs,
   readEventFile,
@@ -39,6 +40,7 @@ export interface ApiParts {
   readonly maintenanceActs: MaintenanceActs;
   readonly verdictActs: VerdictActs;
   readonly sharedActs: SharedActs;
+  readonly pinActs: PinActs;
   readonly runActs: RunActs;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
@@ -122,6 +124,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
         principal,
       ),
     ),
+    reading("/pins", "What deployments pin, and what is newer.", async () => ok(await parts.pinActs.pins())),
     reading("/why", "The stored decisions about a subject, and the next command.", ({ query }) =>
       views.why(given(query, "subject") ?? ""),
     ),
@@ -223,6 +226,19 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
         const done = await parts.runActs.abort(params["id"] ?? "", body.reason, principal);
         return done.ok ? ok({ aborted: true }) : done;
       },
+    ),
+    acting(
+      "POST",
+      "/pins/update",
+      "Opens a change of a deployment that edits only its pins, or renews the open one.",
+      "contributor",
+      z.object({
+        deployment: z.string().max(100).optional(),
+        component: z.string().max(100).optional(),
+        below: z.string().max(1000).optional(),
+      }),
+      ({ body: { deployment, component, below }, principal }) =>
+        parts.pinActs.update({ deployment, component, below }, principal),
     ),
     acting(
       "POST",

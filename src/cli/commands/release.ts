@@ -38,9 +38,9 @@ export function addRelease(program: Command, context: CommandContext): void {
           each.commit.slice(0, 7),
           String(each.commits),
           each.verdict,
-          each.findings.map((finding) => finding.message).join("; "),
+          [each.reason, ...each.findings.map((finding) => finding.message)].join("; "),
         ]);
-        output.print(table(["VERSION", "BRANCH", "COMMIT", "COMMITS", "VERDICT", "FINDINGS"], rows));
+        output.print(table(["VERSION", "BRANCH", "COMMIT", "COMMITS", "VERDICT", "WHY"], rows));
         const ready = found.value.items.find((each) => each.verdict !== "refuse");
         if (ready) output.print(`Next: fairlead release ${component} ${ready.version} --yes`);
       }

@@ -36,15 +36,19 @@ export function readPins(file: string, text: string): Result<readonly Pin[]> {
   return ok(pins);
 }
 
+/** What a pin is to become: a tag, a digest, or both. */
+export interface PinEdit {
+  readonly pin: Pin;
+  readonly tag: string | undefined;
+  readonly digest: string | undefined;
+}
+
 /** Everything else stays as it is, byte by byte: comments, order, indentation, quotes. */
-export function editPins(
-  text: string,
-  edits: readonly { readonly pin: Pin; readonly tag: string; readonly digest: string | undefined }[],
-): string {
+export function editPins(text: string, edits: readonly PinEdit[]): string {
   let edited = text;
   // From the end, so that earlier places stay right.
   for (const { pin, tag, digest } of [...edits].sort((a, b) => b.pin.start - a.pin.start)) {
-    const reference = `${pin.repository}:${tag}${digest === undefined ? "" : `@${digest}`}`;
+    const reference = `${pin.repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
     edited = `${edited.slice(0, pin.start)}${reference}${edited.slice(pin.end)}`;
   }
   return edited;
