@@ -97,6 +97,7 @@ async function strangerNamed(subject: string, repository: Repository): Promise<C
     images: undefined,
     maintainers: [],
     defaultBranch: undefined,
+    supportedLines: 1,
     jobs: {
       env: {},
       optional: [],

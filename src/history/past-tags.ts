@@ -57,6 +57,7 @@ export async function pastTags(
       actor: undefined,
       history,
       freezes: past("freezes"),
+      failedCandidates: past("tests by people"),
       lanes: past("lanes"),
       foreignTags: past("registries"),
     });

@@ -1,7 +1,6 @@
 import type { Component, Family } from "../family/index.ts";
 import { canaryTagOf } from "../family/index.ts";
 import type { Git, RefValue, Repository } from "../git/index.ts";
-import { familyHistory, tagHistory } from "../history/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Facts, FamilyEvent, RunEvent, TagEvent } from "../plan/index.ts";
 import { currentCanary, releasesOf } from "../release/index.ts";
@@ -9,6 +8,7 @@ import { findRun, runOf } from "../runs/index.ts";
 import type { Store } from "../store/index.ts";
 import type { InRepoReader, InRepoReading } from "./in-repo.ts";
 import { changeFactsOf, findChange, openChanges, type StoredEvent } from "./records.ts";
+import { tagFacts } from "./tag-facts.ts";
 
 export interface FactSources {
   readonly store: Store;
@@ -123,8 +123,9 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     })),
     tags: known,
     branches,
-    history: tagged && component ? await historyOf(sources, component, repository, event, known, tagged) : undefined,
-    lanes: tagged && component?.kind === "deployment" ? await canaryLanes(sources, family) : [],
+    ...(event.kind === "tag" && component && tagged !== undefined
+      ? await tagFacts(sources, component, repository, event, known, tagged)
+      : {}),
     containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
     canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,
@@ -159,44 +160,6 @@ async function inRepoAt(
     default:
       return undefined;
   }
-}
-
-async function historyOf(
-  sources: FactSources,
-  component: Component,
-  repository: Repository,
-  event: FamilyEvent,
-  tags: Facts["tags"],
-  commit: string,
-): Promise<Facts["history"]> {
-  if (event.kind !== "tag") return undefined;
-  const name = event.ref.slice("refs/tags/".length);
-  const open = async (other: Component) => await sources.git.open(other.name);
-  const reader = familyHistory({ family: sources.family(), open }, component, repository);
-  return await tagHistory(
-    reader,
-    name,
-    commit,
-    tags.filter((tag) => tag.name !== name),
-  );
-}
-
-/** What tests the deployment with canary images, and how that last ended. */
-async function canaryLanes(sources: FactSources, family: Family): Promise<Facts["lanes"]> {
-  const names = sources.periodics().flatMap((job) => (job.name.startsWith(`${family.name}-canary-`) ? [job.name] : []));
-  const found = [];
-  for (const name of names) {
-    const row = await sources.store.db
-      .selectFrom("runs")
-      .select("state")
-      .where("job", "=", name)
-      .where("finished_at", "is not", null)
-      .orderBy("created_at", "desc")
-      .limit(1)
-      .executeTakeFirst();
-    found.push({ name, state: row?.state });
-  }
-  return found;
 }
 
 /** A tag that is only thought of, for a dry run, is read from the event. */

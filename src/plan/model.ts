@@ -194,6 +194,10 @@ export interface Facts {
   readonly history?: Known<TagHistory> | undefined;
   /** For a tag event: branches on which only changes for one release are accepted. */
   readonly freezes?: readonly { readonly branch: string; readonly for: string }[] | undefined;
+  /** For a tag event: candidates whose last test by a person failed. */
+  readonly failedCandidates?:
+    | readonly { readonly tag: string; readonly text: string; readonly by: string }[]
+    | undefined;
   /** For a tag event: lanes with canary images that test the component, each with the state of its newest run. */
   readonly lanes?: readonly { readonly name: string; readonly state: string | undefined }[] | undefined;
   /** For a tag event: references that registries hold without our record, once they were asked. */

@@ -155,6 +155,7 @@ function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFa
         : undefined,
     history: facts.history ?? { unknown: "the repository was not read" },
     freezes: { value: facts.freezes ?? [] },
+    failedCandidates: { value: facts.failedCandidates ?? [] },
     lanes: { value: facts.lanes ?? [] },
     foreignTags: facts.foreignTags ?? { unknown: "registries are asked when nothing else refuses" },
   };

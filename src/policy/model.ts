@@ -54,6 +54,8 @@ export interface PreflightFacts {
   readonly history: Known<TagHistory>;
   /** Branches on which only changes for one release are accepted. */
   readonly freezes: Known<readonly { readonly branch: string; readonly for: string }[]>;
+  /** Tests that people did of candidates and that failed; the last result of each candidate counts. */
+  readonly failedCandidates: Known<readonly { readonly tag: string; readonly text: string; readonly by: string }[]>;
   /** Lanes with canary images, each with the state of its newest run. */
   readonly lanes: Known<readonly { readonly name: string; readonly state: string | undefined }[]>;
   /** References that a registry holds under this version without our record. */

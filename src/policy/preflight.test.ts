@@ -111,6 +111,16 @@ const found: readonly [string, string, Partial<PreflightFacts>, RegExp][] = [
   ],
   ["a commit that is no merge", "not-a-merge", history({ isMerge: false }), /is no merge/],
   [
+    "a candidate that failed",
+    "candidate-failed",
+    {
+      ...history({ descendsFrom: ["v1.2.0-rc1"] }),
+      tags: [...tags("v1.1.0"), { name: "v1.2.0-rc1", commit: idOf("a") }],
+      failedCandidates: { value: [{ tag: "v1.2.0-rc1", text: "loses data", by: "bob" }] },
+    },
+    /v1\.2\.0-rc1 failed a test by bob: loses data/,
+  ],
+  [
     "a red lane",
     "lanes-not-green",
     { lanes: { value: [{ name: "fam-canary-1.36", state: "failure" }] } },
@@ -265,6 +275,46 @@ describe("preflight", () => {
 
   it("has every rule seen to fire above", () => {
     expect(new Set(found.map(([, id]) => id))).toEqual(new Set(rules.map((rule) => rule.id)));
+  });
+
+  it("lists what cannot be known with its reason, and never assumes it", () => {
+    const unknown = { unknown: "nobody looked" };
+    const answer = preflight({
+      ...good,
+      actor: undefined,
+      history: unknown,
+      freezes: unknown,
+      lanes: { value: [{ name: "fam-canary-1.36", state: undefined }] },
+      failedCandidates: unknown,
+      foreignTags: unknown,
+      requiredContexts: unknown,
+    });
+    expect(answer.verdict).toBe("pass");
+    expect(answer.unchecked).toContainEqual({ rule: "changelog-missing", reason: "nobody looked" });
+    expect(answer.unchecked).toContainEqual({ rule: "lanes-not-green", reason: "fam-canary-1.36 never ran" });
+    expect(answer.unchecked.map((each) => each.rule)).toEqual(
+      expect.arrayContaining(["exists-in-registry", "checks-not-green", "frozen", "not-maintainer", "bump-relaxed"]),
+    );
+  });
+
+  it("says what is not known of the trees alone", () => {
+    const answer = preflight({
+      ...good,
+      ...contents({ pins: { unknown: "app.yaml:3:1: no YAML" }, go: { asked: "1.24", builds: undefined } }),
+    });
+    const rulesOf = answer.unchecked.map((each) => each.rule);
+    expect(rulesOf.sort()).toEqual(
+      ["bump-relaxed", "bump-strict", "pin-backwards", "prerelease-pin", "self-pin", "toolchain-older"].sort(),
+    );
+  });
+
+  it("takes its numbers from the policy", () => {
+    const facts = {
+      ...good,
+      ...history({ shared: { value: [{ folder: "tools", component: "shared", pristine: true, behind: 9 }] } }),
+    };
+    const thresholds = { ...defaultThresholds, sharedBehind: 9 };
+    expect(preflight(facts, { severities: {}, thresholds }).findings).toEqual([]);
   });
 
   it("says what it could not look at, and does not call that a finding", () => {

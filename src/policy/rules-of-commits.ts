@@ -87,6 +87,25 @@ export const rulesOfCommits: readonly Rule[] = [
     }),
   },
   {
+    id: "candidate-failed",
+    severity: "refuse",
+    overridable: true,
+    about: "The last candidate of a final passed the tests that people did.",
+    check: onVersion((version, facts) =>
+      onKnown(facts.failedCandidates, (failed) => {
+        const last = others(facts).find((other) => isCandidateOf(other, version));
+        const test = failed.find((each) => each.tag === last?.tag);
+        return test
+          ? found(
+              `${test.tag} failed a test by ${test.by}${test.text === "" ? "" : `: ${test.text}`}`,
+              "tag another candidate, and note what came of it: fairlead note RELEASE --result pass",
+              { ...test },
+            )
+          : fine;
+      }),
+    ),
+  },
+  {
     id: "not-a-merge",
     severity: "warn",
     overridable: true,

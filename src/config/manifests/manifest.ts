@@ -1,4 +1,4 @@
-import { type Document, isScalar, LineCounter, parseAllDocuments, type Scalar, visit } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseAllDocuments, type Scalar, visit } from "yaml";
 import { err, fault, ok, type Result } from "../../core/index.ts";
 
 /** A file of Kubernetes manifests, parsed; places count from 1. */
@@ -63,7 +63,13 @@ export function stringsUnder(
   for (const document of manifest.documents) {
     visit(document, {
       Pair: (_, pair) => {
-        if (!isScalar(pair.key) || pair.key.value !== key || !isScalar(pair.value)) return;
+        if (!isScalar(pair.key) || pair.key.value !== key) return;
+        // `{{ value }}` is a map with a map for its key, as far as YAML can tell.
+        if (isMap(pair.value) && pair.value.range && manifest.text.startsWith("{{", pair.value.range[0])) {
+          const [start, end] = pair.value.range;
+          found.push({ value: manifest.text.slice(start, end), start, end });
+        }
+        if (!isScalar(pair.value)) return;
         const scalar: Scalar = pair.value;
         if (typeof scalar.value !== "string" || !scalar.range) return;
         const quoted = scalar.type === "QUOTE_DOUBLE" || scalar.type === "QUOTE_SINGLE" ? 1 : 0;
