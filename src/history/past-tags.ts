@@ -70,9 +70,12 @@ function nameOf(ref: RefValue): string {
   return ref.name.slice("refs/heads/".length);
 }
 
-/** By the time of the commit; on one commit by version, what is none first. */
+/**
+ * By the time of the commit, or of the newest tagged one that it descends from where a clock ran backwards; on one commit
+ * by version, what is none first.
+ */
 function inOrder(refs: readonly RefValue[], graph: CommitGraph): readonly PastTag[] {
-  const tags = refs
+  const plain = refs
     .filter((ref) => ref.name.startsWith("refs/tags/"))
     .map((ref) => ({
       name: ref.name.slice("refs/tags/".length),
@@ -80,6 +83,11 @@ function inOrder(refs: readonly RefValue[], graph: CommitGraph): readonly PastTa
       commit: ref.commit,
       at: graph.committedAt(ref.commit ?? ""),
     }));
+  const tags = plain.map((tag) => {
+    const reach = graph.reachOf(tag.commit ?? "");
+    const earlier = plain.filter((other) => other.commit !== undefined && reach.has(other.commit));
+    return { ...tag, at: Math.max(tag.at, ...earlier.map((other) => other.at)) };
+  });
   const precedence = new Map(
     sortedVersions(tags.map((tag) => tag.name)).map((version, place) => [version.tag, -place]),
   );
