@@ -19,5 +19,8 @@ await build({
   },
 });
 process.exit(
-  spawnSync(process.execPath, [join(root, "dist/bench/bench.mjs")], { stdio: "inherit", cwd: root }).status ?? 1,
+  spawnSync(process.execPath, [join(root, "dist/bench/bench.mjs"), ...process.argv.slice(2)], {
+    stdio: "inherit",
+    cwd: root,
+  }).status ?? 1,
 );
