@@ -77,6 +77,12 @@ const table = (heads, lines) =>
   [`| ${heads.join(" | ")} |`, `|${heads.map(() => " --- |").join("")}`, ...lines].join("\n");
 const schemaOf = (schema) => z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
 const routes = apiRoutes(new Proxy({}, { get: () => () => undefined }));
+const ruleTable = table(
+  ["rule", "severity", "may be overridden", "about"],
+  rules.map(
+    (rule) => `| \`${rule.id}\` | ${rule.severity} | ${rule.overridable ? "yes" : "no, by nobody"} | ${rule.about} |`,
+  ),
+);
 const text = `# Reference
 
 Generated from the code by \`node tools/reference.mjs\`; a test holds it to the code.
@@ -98,12 +104,7 @@ ${table(["key", "value", ""], members(schemaOf(releaseSchema)))}
 
 ## Rules of the preflight
 
-${table(
-  ["rule", "severity", "may be overridden", "about"],
-  rules.map(
-    (rule) => `| \`${rule.id}\` | ${rule.severity} | ${rule.overridable ? "yes" : "no, by nobody"} | ${rule.about} |`,
-  ),
-)}
+${ruleTable}
 
 ## API
 
@@ -114,9 +115,20 @@ ${table(
   routes.map((route) => `| \`${route.method} ${route.path}\` | ${route.role} | ${route.summary} |`),
 )}
 `;
+// The same table in the page about releases, between its two comments.
+const releases = join(root, "docs/releases.md");
+const before = readFileSync(releases, "utf8");
+const page = before.replace(
+  /(<!-- rules: .*? -->\n)[\s\S]*?(<!-- end of rules -->)/,
+  (_, begin, end) => `${begin}\n${ruleTable}\n\n${end}`,
+);
 if (process.argv.includes("--check")) {
-  const same = readFileSync(file, "utf8") === text;
-  if (!same) console.error("docs/reference.md is not what the code says: node tools/reference.mjs");
-  process.exit(same ? 0 : 1);
+  const wrong = [
+    ...(readFileSync(file, "utf8") === text ? [] : ["docs/reference.md"]),
+    ...(before === page ? [] : ["docs/releases.md"]),
+  ];
+  for (const each of wrong) console.error(`${each} is not what the code says: node tools/reference.mjs`);
+  process.exit(wrong.length === 0 ? 0 : 1);
 }
 writeFileSync(file, text);
+writeFileSync(releases, page);

@@ -52,6 +52,7 @@ export interface PastRequest {
   readonly cwd: string;
   readonly config: string;
   readonly home: string;
+  readonly deployment: boolean;
   readonly progress: (line: string) => void;
 }
 

@@ -16,6 +16,8 @@ export interface PastRequest {
   readonly cwd: string;
   readonly config: string;
   readonly home: string;
+  /** A repository that is no component is one that pins others. */
+  readonly deployment: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -35,7 +37,7 @@ export async function readPast(request: PastRequest): Promise<Result<Past>> {
   const scratch = await mkdtemp(join(tmpdir(), "fairlead-past-"));
   const library = createLibrary(scratch, request);
   try {
-    const component = family.value?.components.find((each) => each.name === request.subject);
+    const component = family.value?.components.find((each) => [each.name, each.repository].includes(request.subject));
     const opened = component
       ? await library.ofComponent(component)
       : await library.at(request.subject.includes("://") ? request.subject : resolve(request.cwd, request.subject));
@@ -54,7 +56,7 @@ export async function readPast(request: PastRequest): Promise<Result<Past>> {
             component,
             repository,
           )
-        : strangerHistory(await strangerNamed(request.subject, repository), repository);
+        : strangerHistory(await strangerNamed(request, repository), repository);
     const every = 50;
     const read = await pastTags(history, (done, all) => {
       if (done % every === 0) request.progress(`${done} of ${all} tags`);
@@ -80,8 +82,9 @@ function orUnknown(opened: Result<never>, request: PastRequest, family: Family):
   );
 }
 
-/** A repository that no family file describes: what pins others under `deploy/` is a deployment. */
-async function strangerNamed(subject: string, repository: Repository): Promise<Component> {
+/** A repository that no family file describes. */
+async function strangerNamed(request: PastRequest, repository: Repository): Promise<Component> {
+  const { subject } = request;
   const name = basename(subject.replace(/\/+$/, "")).replace(/\.git$/, "");
   const names = repositoryNames(subject);
   const branch = await repository.defaultBranch();
@@ -92,7 +95,7 @@ async function strangerNamed(subject: string, repository: Repository): Promise<C
     repository: subject,
     org: names.ok ? names.value.org : name,
     repo: name,
-    kind: text?.includes("pins:") ? "deployment" : "versioned",
+    kind: request.deployment || /^pins:/m.test(text ?? "") ? "deployment" : "versioned",
     deployed: false,
     images: undefined,
     maintainers: [],

@@ -66,10 +66,11 @@ async function changelogOf(
   if (!version.ok) return { kept: logs.length > 0, heading: false };
   const { major, minor, patch } = version.value;
   const line = `${major}.${minor}`;
-  // A file of its own for the line says as much as a heading, for the release that opens the line.
-  const own = logs.filter((entry) => wordsOf(entry.name).includes(line));
-  if (own.length > 0 && patch === 0) return { kept: true, heading: true };
   const wanted = `${line}.${patch}`;
+  // A file of its own says as much as a heading: for the version, or for the line that it opens.
+  const own = logs.filter((entry) => wordsOfName(entry.name).includes(line));
+  const named = logs.some((entry) => wordsOfName(entry.name).includes(wanted));
+  if (named || (own.length > 0 && patch === 0)) return { kept: true, heading: true };
   const likely = [...own, ...logs.filter((entry) => !/\d+\.\d+/.test(entry.name))];
   for (const entry of likely.slice(0, 5)) {
     const text = (await repository.readBlob(entry.id)) ?? "";
@@ -79,12 +80,14 @@ async function changelogOf(
   return { kept: logs.length > 0, heading: false };
 }
 
-/** Versions stand between blanks, brackets and the like, with a `v` or without. */
+/** Versions stand between blanks, brackets and the like, with a `v` or without. A dash begins the suffix of a candidate. */
 function wordsOf(text: string): readonly string[] {
-  return text
-    .replace(/\.(md|txt|rst)$/i, "")
-    .split(/[\s()[\]:,;#*_`"'/-]+/)
-    .map((word) => word.replace(/^v(?=\d)/, "").replace(/\.$/, ""));
+  return text.split(/[\s()[\]:,;#*_`"'/]+/).map((word) => word.replace(/^v(?=\d)/, "").replace(/\.$/, ""));
+}
+
+/** `CHANGELOG-1.2.md` is about 1.2. */
+function wordsOfName(name: string): readonly string[] {
+  return wordsOf(name.replace(/\.(md|txt|rst)$/i, "").replaceAll("-", " "));
 }
 
 async function rbacOf(sources: HistorySources, commit: string): Promise<Known<readonly string[]>> {

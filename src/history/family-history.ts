@@ -68,9 +68,17 @@ async function builtImages(
   configurationOf: HistorySources["configurationOf"],
 ): Promise<readonly string[]> {
   const repository = await options.open(component);
-  const branch = component.defaultBranch ?? (await repository?.defaultBranch());
-  const head = branch === undefined ? undefined : await repository?.commitOf(`refs/heads/${branch}`);
-  if (!repository || head === undefined) return [];
+  return repository ? await imagesOfHead(component, repository, configurationOf) : [];
+}
+
+async function imagesOfHead(
+  component: Component,
+  repository: Repository,
+  configurationOf: HistorySources["configurationOf"],
+): Promise<readonly string[]> {
+  const branch = component.defaultBranch ?? (await repository.defaultBranch());
+  const head = branch === undefined ? undefined : await repository.commitOf(`refs/heads/${branch}`);
+  if (head === undefined) return [];
   const files = {
     read: (path: string) => repository.readFile(head, path),
     list: (prefix: string) => repository.listFiles(head, prefix),
@@ -84,13 +92,17 @@ async function builtImages(
  * it copies from others cannot be compared.
  */
 export function strangerHistory(component: Component, repository: Repository): HistorySources {
+  const configurationOf: HistorySources["configurationOf"] = (files, of) =>
+    readReleaseConfiguration(files, of, { cluster: true, here });
+  let own: Promise<readonly string[]> | undefined;
   return {
     component,
     repository,
     memory: createHistoryMemory(),
-    configurationOf: (files, of) => readReleaseConfiguration(files, of, { cluster: true, here }),
+    configurationOf,
     owners: async () => {
-      const owned = component.images ?? [];
+      own ??= imagesOfHead(component, repository, configurationOf);
+      const owned = component.images ?? (await own);
       return ({ name, tag }) =>
         owned.includes(name) ? component.name : /^v\d|canary$/.test(tag ?? "") ? name : undefined;
     },

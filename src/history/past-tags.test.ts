@@ -111,6 +111,22 @@ describe("the tags of a repository", () => {
   });
 });
 
+describe("a changelog", () => {
+  it.each([
+    ["one file", { "CHANGELOG.md": "# v1.1.1 (today)\n" }, true],
+    ["a heading with a link", { "CHANGELOG.md": "## [1.1.1](https://a.example/)\n" }, true],
+    ["a file of the line", { "CHANGELOG/CHANGELOG-1.1.md": "# Notes for v1.1.1\n" }, true],
+    ["a file of the version", { "CHANGELOG-1.1.1.md": "# Notes\n" }, true],
+    ["another version of the line", { "CHANGELOG-1.1.md": "# v1.1.0\n# v1.1.10\n# v1.1.1-rc1\n" }, false],
+    ["text that is no heading", { "CHANGELOG.md": "v1.1.1 is fine\n" }, false],
+    ["another file", { "README.md": "# v1.1.1\n" }, false],
+  ])("has a heading for v1.1.1 in %s", async (what, files, heading) => {
+    const facts = await factsOf(`log-${what.replaceAll(" ", "-")}`, [{ branch: "main", files, tags: ["v1.1.1"] }]);
+    const history = facts[0]?.history;
+    expect(history && "value" in history && history.value.contents.changelog.heading).toBe(heading);
+  });
+});
+
 describe("a deployment's pins", () => {
   const pins = (...images: string[]) => images.map((image) => `- image: r.example/${image}\n`).join("");
   const files = (over: Readonly<Record<string, string | undefined>>) => ({

@@ -66,6 +66,7 @@ const found: readonly [string, string, Partial<PreflightFacts>, RegExp][] = [
     { tag: "v1.12.0", tags: tags("v1.1.0", "v2.11.0") },
     /did you mean v2\.12\.0\?/,
   ],
+  ["a jump over majors", "skipped-major", { tag: "v9.0.0" }, /the last release is v1\.1\.0, so v2\.0\.0 comes next/],
   ["a minor of an old major", "old-major", { tags: tags("v1.1.0", "v2.11.0") }, /new minor of 1\.x.*v2\.11\.0/],
   ["a candidate of another name", "not-candidate-name", { tag: "v1.2.0-test" }, /no -rcN/],
   [

@@ -124,8 +124,23 @@ export const rulesOfTags: readonly Rule[] = [
     id: "skipped-version",
     severity: "refuse",
     overridable: true,
-    about: "After the first release no number is left out: no patch of a line, no minor, no major.",
+    about: "After the first release no number is left out: no patch of a line, no minor of a major.",
     check: onVersion(skipped),
+  },
+  {
+    id: "skipped-major",
+    severity: "warn",
+    overridable: true,
+    about: "No major is left out.",
+    check: onVersion((version, facts) => {
+      const newest = otherFinals(facts)[0];
+      if (!newest || version.minor > 0 || version.patch > 0 || version.major <= newest.major + 1) return fine;
+      return found(
+        `the last release is ${newest.tag}, so v${newest.major + 1}.0.0 comes next`,
+        `tag v${newest.major + 1}.0.0, unless the jump is meant`,
+        { newest: newest.tag },
+      );
+    }),
   },
   {
     id: "old-major",
@@ -257,9 +272,7 @@ function skipped(version: Version, facts: PreflightFacts): RuleAnswer {
         ? has((other) => other.major === major && other.minor === minor - 1)
           ? undefined
           : `v${major}.${minor - 1}.0`
-        : major > 1 && !has((other) => other.major === major - 1)
-          ? `v${major - 1}.0.0`
-          : undefined;
+        : undefined;
   if (missing === undefined) return fine;
   return found(
     `${missing} was never released: ${askMeant(version, finals.map(tagOf))}`,

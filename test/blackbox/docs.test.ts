@@ -128,8 +128,13 @@ describe("the commands of the README and of the operations page", () => {
         (await api("/runs?component=greeter")).find((row) => row.type === "postsubmit" && row.state === "success"),
       );
       const released = await shell((release?.script ?? "").split("\n").slice(1).join("\n"));
-      expect(released.stdout).toContain("greeter@v99.0.0: ■ published");
+      expect(released.stdout).toContain("greeter@v99.0.0-rc1: ■ published");
       expect(released.code).toBe(0);
+      // The family file and a second policy lie where the reader is.
+      const replayed = blocks(await read("docs/releases.md")).find((block) => block.name === "replay");
+      await run("/bin/sh", ["-c", "echo 'not-a-merge: refuse' > stricter.yaml"], { cwd: folder });
+      const told = await shell(replayed?.script ?? "exit 9");
+      expect([told.code, told.stdout]).toEqual([0, expect.stringContaining("With stricter.yaml:")]);
       const kept = await shell(operations.map((block) => block.script).join("\n"));
       expect([kept.code, kept.stdout]).toEqual([0, expect.stringContaining("restored-home")]);
     } finally {

@@ -7,6 +7,7 @@ import { table } from "../output.ts";
 interface ReplayOptions {
   readonly policy?: string;
   readonly compare?: string;
+  readonly deployment?: boolean;
 }
 
 export function addReplay(program: Command, context: CommandContext): void {
@@ -15,6 +16,7 @@ export function addReplay(program: Command, context: CommandContext): void {
     .argument("<component|url|path>")
     .option("--policy <file>", "severities of the rules, as under release.policy; else those of the family file")
     .option("--compare <file>", "a second policy: says on which tags the two differ")
+    .option("--deployment", "a repository outside the family that pins others")
     .description("what the release policy would have said about every tag in history")
     .addHelpText("after", "\nExample: fairlead replay greeter --compare stricter.yaml");
   context.action(command, async (subject: string, options: ReplayOptions) => {
@@ -25,6 +27,7 @@ export function addReplay(program: Command, context: CommandContext): void {
       cwd: deps.cwd,
       config,
       home,
+      deployment: options.deployment === true,
       progress: (line) => output.progress(line),
     });
     if (!past.ok) return context.fail(past.error);
