@@ -115,12 +115,23 @@ ${table(
   routes.map((route) => `| \`${route.method} ${route.path}\` | ${route.role} | ${route.summary} |`),
 )}
 `;
+/** As the formatter wants tables of pages: every column as wide as its widest cell. */
+function aligned(table) {
+  const rows = table.split("\n").map((row) => row.slice(2, -2).split(" | "));
+  const widths = rows[0].map((_, column) =>
+    Math.max(...rows.filter((__, place) => place !== 1).map((row) => row[column].length)),
+  );
+  const line = (row, place) =>
+    row.map((cell, column) => (place === 1 ? "-".repeat(widths[column]) : cell.padEnd(widths[column]))).join(" | ");
+  return rows.map((row, place) => `| ${line(row, place)} |`).join("\n");
+}
+
 // The same table in the page about releases, between its two comments.
 const releases = join(root, "docs/releases.md");
 const before = readFileSync(releases, "utf8");
 const page = before.replace(
   /(<!-- rules: .*? -->\n)[\s\S]*?(<!-- end of rules -->)/,
-  (_, begin, end) => `${begin}\n${ruleTable}\n\n${end}`,
+  (_, begin, end) => `${begin}\n${aligned(ruleTable)}\n\n${end}`,
 );
 if (process.argv.includes("--check")) {
   const wrong = [
