@@ -57,9 +57,8 @@ export async function readPast(request: PastRequest): Promise<Result<Past>> {
             repository,
           )
         : strangerHistory(await strangerNamed(request, repository), repository);
-    const every = 50;
     const read = await pastTags(history, (done, all) => {
-      if (done % every === 0) request.progress(`${done} of ${all} tags`);
+      if (done % 40 === 0) request.progress(`${done} of ${all} tags`);
     });
     if ("unknown" in read) return err(fault("limit", read.unknown));
     const tags = (await repository.refs()).filter((ref) => ref.name.startsWith("refs/tags/")).length;
