@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { type CliDependencies, type Output, runProgram, type ServeRequest } from "./cli/index.ts";
 import { type ConfigurationInForce, openConfiguration } from "./compose/configuration.ts";
 import { capabilitiesHere } from "./compose/executor.ts";
+import { dockerCredentials } from "./compose/docker-credentials.ts";
 import { type ConfigurationSource, readConfiguration } from "./compose/family-source.ts";
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
@@ -181,7 +182,14 @@ const dependencies: CliDependencies = {
   readPast,
   readPolicy,
   pull: (image, folder) =>
-    pullToLayout({ client: createRegistryClient({ clock: systemClock }), ids: systemIds }, image, folder),
+    pullToLayout(
+      {
+        client: createRegistryClient({ clock: systemClock, credentials: dockerCredentials(process.env) }),
+        ids: systemIds,
+      },
+      image,
+      folder,
+    ),
   backupHome,
   restoreHome: async (file, home) => {
     if (!(await stat(file).catch(() => undefined))) return err(fault("not-found", `there is no file ${file}`));

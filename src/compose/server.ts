@@ -37,6 +37,7 @@ import type { Job } from "../jobs/index.ts";
 import { createJournal, dieAt, parseCrashPoint } from "../journal/index.ts";
 import {
   createBaseSource,
+  createHostBudgets,
   createRegistryClient,
   createRemoteRegistry,
   type ImageRegistry,
@@ -187,9 +188,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   };
   const journal = crash ? dieAt(crash, plainJournal, die) : plainJournal;
 
-  const credentials = await dockerCredentials(options.env);
-  const client = createRegistryClient({ clock, credentials });
-  const anonymousClient = createRegistryClient({ clock });
+  const shared = {
+    clock,
+    budgets: createHostBudgets({ clock }),
+    random: () => Number.parseInt(ids.hex(3), 16) / 2 ** 24,
+  };
+  const client = createRegistryClient({ ...shared, credentials: dockerCredentials(options.env) });
+  const anonymousClient = createRegistryClient(shared);
   const builtin = createBuiltinRegistry({ store, blobs, clock });
   const collector = createCollector({ store, blobs, clock });
   const registryNamed = (name: string): ImageRegistry =>

@@ -1,7 +1,9 @@
 import { err, fault, ok, type Result } from "../core/index.ts";
+import { isLoopback } from "./client/hosts.ts";
+import type { RemoteManifest } from "./client/manifests.ts";
 import type { Descriptor, Platform } from "./documents.ts";
 import { parseReference, type Reference } from "./reference.ts";
-import { isLoopback, type RegistryClient, type RemoteManifest } from "./registry-client.ts";
+import type { RegistryClient } from "./registry-client.ts";
 import type { BlobStore } from "./store.ts";
 
 export interface BaseSourceOptions {
@@ -75,7 +77,7 @@ export function createBaseSource(options: BaseSourceOptions) {
     if ((await blobs.sizeOf(blob.digest)) !== undefined) return ok(undefined);
     let last = fault("not-found", `there is no blob ${blob.digest}`);
     for (const { host, repository } of placesOf(reference, true)) {
-      const read = await client.blob(host, repository, blob.digest);
+      const read = await client.blob(host, repository, blob);
       if (!read.ok) {
         last = read.error;
         continue;

@@ -1,4 +1,7 @@
 export { createBaseSource } from "./base-source.ts";
+export type { CredentialSource, Credentials } from "./client/authorization.ts";
+export { createHostBudgets } from "./client/host-budget.ts";
+export { isLoopback } from "./client/hosts.ts";
 export {
   type ContainerConfig,
   type Descriptor,
@@ -22,7 +25,7 @@ export {
 export { writeLayout } from "./layout.ts";
 export { pullToLayout } from "./pull.ts";
 export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
-export { type Credentials, createRegistryClient, isLoopback, type RegistryClient } from "./registry-client.ts";
+export { createRegistryClient, type RegistryClient } from "./registry-client.ts";
 export { createRemoteRegistry } from "./remote-registry.ts";
 export type { BlobStore, ImageRegistry, StoredImage, SweepableBlobStore } from "./store.ts";
 export { writeWhole } from "./write-whole.ts";

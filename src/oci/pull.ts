@@ -1,11 +1,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { err, fault, type Ids, ok, type Result } from "../core/index.ts";
+import type { RemoteManifest } from "./client/manifests.ts";
 import { openFsBlobStore } from "./fs-blobs.ts";
 import { referredTo } from "./image-contents.ts";
 import { writeLayout } from "./layout.ts";
 import { formatReference, parseReference } from "./reference.ts";
-import type { RegistryClient, RemoteManifest } from "./registry-client.ts";
+import type { RegistryClient } from "./registry-client.ts";
 
 /** `fairlead pull`: an image as an OCI layout in a new or empty folder. Faults also: `bad-input` for a folder in use. */
 export async function pullToLayout(
@@ -38,7 +39,7 @@ export async function pullToLayout(
     }
     for (const blob of needs.blobs) {
       if ((await blobs.sizeOf(blob.digest)) !== undefined) continue;
-      const read = await options.client.blob(registry, repository, blob.digest);
+      const read = await options.client.blob(registry, repository, blob);
       if (!read.ok) return read;
       const stored = await blobs.write(read.value, { digest: blob.digest, size: blob.size });
       if (!stored.ok) return stored;

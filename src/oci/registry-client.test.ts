@@ -4,14 +4,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Clock, must, type Result, systemIds } from "../core/index.ts";
+import { hastyClock } from "../../test/fixtures/hasty-clock.ts";
+import { must, type Result, systemIds } from "../core/index.ts";
 import { createBaseSource } from "./base-source.ts";
+import { isLoopback } from "./client/hosts.ts";
 import { mediaTypes } from "./documents.ts";
 import { openFsBlobStore } from "./fs-blobs.ts";
-import { createRegistryClient, isLoopback } from "./registry-client.ts";
+import { createRegistryClient } from "./registry-client.ts";
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 const layer = Buffer.from("layer");
+const layerBlob = { digest: digestOf(layer), size: layer.length };
 const manifest = Buffer.from(
   JSON.stringify({
     schemaVersion: 2,
@@ -20,16 +23,7 @@ const manifest = Buffer.from(
     layers: [],
   }),
 );
-const waits: number[] = [];
-/** Time passes at once, and is written down. */
-const clock: Clock = {
-  now: () => 0,
-  after: (delay, action) => {
-    waits.push(delay);
-    setImmediate(action);
-    return () => {};
-  },
-};
+let clock = hastyClock();
 const servers: Server[] = [];
 let seen: { host: string; url: string; authorization: string | undefined }[] = [];
 
@@ -50,12 +44,16 @@ async function serve(answer: Answer): Promise<string> {
   return `127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
 }
 
-const client = createRegistryClient({ clock, credentials: () => ({ username: "u", password: "secret" }) });
+let client = newClient();
+function newClient() {
+  return createRegistryClient({ clock, credentials: () => ({ username: "u", password: "secret" }) });
+}
 const outcome = (result: Result<unknown>) => (result.ok ? "ok" : result.error.code);
 
 beforeEach(() => {
   seen = [];
-  waits.length = 0;
+  clock = hastyClock();
+  client = newClient();
 });
 afterEach(() => {
   for (const server of servers.splice(0)) {
@@ -83,7 +81,7 @@ describe("the registry client and a hostile registry", () => {
         response.writeHead(401, { "www-authenticate": 'Basic realm="x"' }).end();
       else response.writeHead(307, { location: `http://${elsewhere}/somewhere` }).end();
     });
-    const body = must(await client.blob(host, "a", digestOf(layer)));
+    const body = must(await client.blob(host, "a", layerBlob));
     expect(await new Response(body).text()).toBe("layer");
     expect(seen.map(({ host: at, authorization }) => [at === host, authorization !== undefined])).toEqual([
       [true, false],
@@ -97,18 +95,21 @@ describe("the registry client and a hostile registry", () => {
       const location = request.url?.includes("/outside/") ? "http://registry.example/x" : (request.url ?? "");
       response.writeHead(302, { location }).end();
     });
-    expect(outcome(await client.blob(host, "outside", digestOf(layer)))).toBe("forbidden");
-    expect(outcome(await client.blob(host, "circle", digestOf(layer)))).toBe("unavailable");
+    expect(outcome(await client.blob(host, "outside", layerBlob))).toBe("forbidden");
+    expect(outcome(await client.blob(host, "circle", layerBlob))).toBe("unavailable");
   });
 
   it("uploads to no place that it would not be redirected to", async () => {
-    const host = await serve((_, response) =>
-      response.writeHead(202, { location: "http://registry.example/upload" }).end(),
+    const host = await serve((request, response) =>
+      request.method === "HEAD"
+        ? response.writeHead(404).end()
+        : response.writeHead(202, { location: "http://registry.example/upload" }).end(),
     );
     const descriptor = { mediaType: mediaTypes.ociLayerTar, digest: digestOf(layer), size: layer.length };
-    const pushed = await client.pushBlob(host, "a", descriptor, async () => {
+    const open = async () => {
       throw new Error("the blob must not be opened");
-    });
+    };
+    const pushed = await client.pushBlob({ host, repository: "a", blob: descriptor, open });
     expect(outcome(pushed)).toBe("forbidden");
   });
 
@@ -121,7 +122,7 @@ describe("the registry client and a hostile registry", () => {
       else response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end(manifest);
     });
     expect(outcome(await client.manifest(host, "a", "v1"))).toBe("ok");
-    expect(waits).toEqual([7000, 500, 1000]);
+    expect(clock.pauses).toEqual([500, 6500, 1000]);
     const down = await serve((_, response) => response.writeHead(500).end());
     const failed = await client.manifest(down, "a", "v1");
     expect(failed.ok ? "" : `${failed.error.code} ${failed.error.message}`).toBe(`unavailable ${down} answered 500`);
@@ -136,7 +137,7 @@ describe("the registry client and a hostile registry", () => {
         response.writeHead(200, { "content-length": "1000" });
         response.write("half", () => response.destroy());
       });
-      const body = must(await client.blob(host, "a", digestOf(layer)));
+      const body = must(await client.blob(host, "a", layerBlob));
       expect(outcome(await blobs.write(body, { digest: digestOf(layer), size: 1000 }))).toBe("unavailable");
       expect(await blobs.sizeOf(digestOf(layer))).toBeUndefined();
     } finally {

@@ -1,4 +1,6 @@
-import { err, fault, ok } from "../core/index.ts";
+import { err, fault, ok, type Result } from "../core/index.ts";
+import { inParallel } from "./client/in-parallel.ts";
+import type { Descriptor } from "./documents.ts";
 import { manifestsOf, referredTo } from "./image-contents.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import type { BlobStore, ImageRegistry } from "./store.ts";
@@ -10,6 +12,9 @@ export interface RemoteRegistryOptions {
   readonly blobs: BlobStore;
 }
 
+/** Blobs on their way to one registry at once. */
+const blobsAtOnce = 4;
+
 /** A registry elsewhere, under a folder of which the images' names stand. */
 export function createRemoteRegistry(options: RemoteRegistryOptions): ImageRegistry {
   const { client, blobs, name } = options;
@@ -17,6 +22,32 @@ export function createRemoteRegistry(options: RemoteRegistryOptions): ImageRegis
   const host = slash < 0 ? name : name.slice(0, slash);
   const folder = slash < 0 ? "" : `${name.slice(slash + 1)}/`;
   const pathOf = (repository: string) => `${folder}${repository}`;
+  /** The repository of this host that got a blob last: the next one mounts it from there. */
+  const lastPlace = new Map<string, string>();
+
+  async function pushBlob(repository: string, blob: Descriptor): Promise<Result<void>> {
+    const pushed = await client.pushBlob({
+      host,
+      repository,
+      blob,
+      open: (range) => blobs.read(blob.digest, range),
+      mountFrom: lastPlace.get(blob.digest),
+    });
+    if (!pushed.ok) return pushed;
+    if (lastPlace.size > 50_000) lastPlace.clear();
+    lastPlace.set(blob.digest, repository);
+    return ok(undefined);
+  }
+
+  async function write(repository: string, reference: string, root: Descriptor, bytes: Uint8Array) {
+    return await client.pushManifest({
+      host,
+      repository: pathOf(repository),
+      reference,
+      mediaType: root.mediaType,
+      bytes,
+    });
+  }
 
   return {
     name,
@@ -24,24 +55,19 @@ export function createRemoteRegistry(options: RemoteRegistryOptions): ImageRegis
       const found = await client.manifest(host, pathOf(repository), tag);
       return found.ok ? ok(found.value?.descriptor) : found;
     },
+    tags: (repository) => client.tags(host, pathOf(repository)),
+    referrers: (repository, subject) => client.referrers(host, pathOf(repository), subject),
     push: async (repository, image) => {
       const manifests = await manifestsOf(blobs, image.root);
       if (!manifests.ok) return manifests;
-      for (const { descriptor, bytes, parsed } of manifests.value) {
-        for (const blob of referredTo(parsed).blobs) {
-          const there = await client.hasBlob(host, pathOf(repository), blob.digest);
-          if (!there.ok) return there;
-          if (there.value) continue;
-          const pushed = await client.pushBlob(host, pathOf(repository), blob, () => blobs.read(blob.digest));
-          if (!pushed.ok) return pushed;
-        }
-        const done = await client.pushManifest(
-          host,
-          pathOf(repository),
-          descriptor.digest,
-          descriptor.mediaType,
-          bytes,
-        );
+      const wanted = new Map<string, Descriptor>();
+      for (const { parsed } of manifests.value)
+        for (const blob of referredTo(parsed).blobs) wanted.set(blob.digest, blob);
+      const sent = await inParallel([...wanted.values()], blobsAtOnce, (blob) => pushBlob(pathOf(repository), blob));
+      if (!sent.ok) return sent;
+      // Children before their index: at no moment is there a manifest whose parts are missing.
+      for (const { descriptor, bytes } of manifests.value) {
+        const done = await write(repository, descriptor.digest, descriptor, bytes);
         if (!done.ok) return done;
       }
       return ok(undefined);
@@ -59,7 +85,7 @@ export function createRemoteRegistry(options: RemoteRegistryOptions): ImageRegis
           );
       }
       const bytes = await blobs.readAll(root.digest, 4 * 1024 * 1024);
-      return bytes.ok ? await client.pushManifest(host, pathOf(repository), tag, root.mediaType, bytes.value) : bytes;
+      return bytes.ok ? await write(repository, tag, root, bytes.value) : bytes;
     },
   };
 }

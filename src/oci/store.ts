@@ -46,6 +46,10 @@ export interface ImageRegistry {
   readonly name: string;
   /** What the tag means now; `undefined` when there is none. Faults: `unavailable`, `forbidden`. */
   resolve(repository: string, tag: string): Promise<Result<Descriptor | undefined>>;
+  /** Every tag of the repository; none where there is no such repository. */
+  tags(repository: string): Promise<Result<readonly string[]>>;
+  /** What is attached to a manifest: signatures, provenance, lists of contents. */
+  referrers(repository: string, subject: Digest): Promise<Result<readonly Descriptor[]>>;
   /** Blobs, children, then the manifest by digest. Idempotent. Nothing is tagged. */
   push(repository: string, image: StoredImage): Promise<Result<void>>;
   /**

@@ -1,7 +1,16 @@
 import { type Clock, err, fault, ok } from "../core/index.ts";
 import { type BlobStore, type ImageRegistry, manifestsOf, referredTo } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
-import { claimTag, digestOfTag, findManifest, hasManifests, insertManifest, moveTag } from "./records.ts";
+import {
+  claimTag,
+  digestOfTag,
+  findManifest,
+  hasManifests,
+  insertManifest,
+  moveTag,
+  referrersOf,
+  tagsOf,
+} from "./records.ts";
 
 /** The built-in registry as the publisher sees it: images are in its blob store already, so nothing is copied. */
 export function createBuiltinRegistry(options: {
@@ -17,6 +26,16 @@ export function createBuiltinRegistry(options: {
       const row = digest === undefined ? undefined : await findManifest(store, repository, digest);
       return ok(row && { mediaType: row.media_type, digest: row.digest, size: row.size });
     },
+    tags: async (repository) => ok((await tagsOf(store, repository, undefined, Number.MAX_SAFE_INTEGER)) ?? []),
+    referrers: async (repository, subject) =>
+      ok(
+        (await referrersOf(store, repository, subject)).map((row) => ({
+          mediaType: row.media_type,
+          digest: row.digest,
+          size: row.size,
+          ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+        })),
+      ),
     push: async (repository, image) => {
       const manifests = await manifestsOf(blobs, image.root);
       if (!manifests.ok) return manifests;
