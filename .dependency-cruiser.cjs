@@ -107,7 +107,10 @@ module.exports = {
     {
       name: "processes-are-started-in-few-places",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(git|execute|forge/local|cli/demo|compose/docker-credentials|main\\.ts)|\\.test\\.ts$" },
+      from: {
+        path: "^src/",
+        pathNot: "^src/(git|execute|forge/local|cli/demo|compose/docker-credentials|main\\.ts)|\\.test\\.ts$",
+      },
       to: { path: "^(node:)?child_process$" },
     },
     {
