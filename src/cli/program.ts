@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { ok } from "../core/index.ts";
 import { addApprove } from "./commands/approve.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addBackup, addRestore } from "./commands/backup.ts";
 import { addAllow, addClose, addComment } from "./commands/change-acts.ts";
 import { addChanges } from "./commands/changes.ts";
@@ -19,6 +20,7 @@ import { addPins } from "./commands/pins.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPreflight } from "./commands/preflight.ts";
 import { addPull } from "./commands/pull.ts";
+import { addPromote, addRegistries } from "./commands/registries.ts";
 import { addRelease } from "./commands/release.ts";
 import { addReleases } from "./commands/releases.ts";
 import { addReplay } from "./commands/replay.ts";
@@ -150,6 +152,9 @@ const commands = [
   addMark,
   addBackport,
   addShared,
+  addRegistries,
+  addPromote,
+  addAudit,
   addToken,
 ];
 

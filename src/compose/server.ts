@@ -43,8 +43,9 @@ import {
   type ImageRegistry,
   openFsBlobStore,
 } from "../oci/index.ts";
+import { createAuditor, sentenceOf } from "../proof/index.ts";
 import { createBuiltinRegistry, createCollector, createRegistryDoor, openUploads } from "../registry/index.ts";
-import { canaryPublisher, publicationsOf, releasePublisher, releasesOf } from "../release/index.ts";
+import { canaryPublisher, createPromotion, releasePublisher } from "../release/index.ts";
 import {
   createFsResultStore,
   createMirrorQueue,
@@ -68,6 +69,7 @@ import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor } from "./executor.ts";
 import { toolchainsOf } from "./toolchains.ts";
+import { foreignTagsFinder } from "./foreign-tags.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -180,7 +182,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
 
   const owner = ids.uuid();
-  const plainJournal = createJournal({ store, clock, ids, owner, onBug: options.onBug });
+  const plainJournal = createJournal({ store, clock, ids, owner, parallel: 8, onBug: options.onBug });
   const crash = parseCrashPoint(options.env["FAIRLEAD_CRASH_AT"]);
   const die = (): never => {
     process.kill(process.pid, "SIGKILL");
@@ -233,24 +235,33 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     return configuration?.ok ? configuration.value.shared : {};
   }
 
-  /** Design 2.3: every release registry is asked before anything is built. One that cannot be reached is asked again later. */
-  async function foreignTags(component: string, tag: string, commit: string): Promise<readonly string[]> {
-    const ours = new Set<string>();
-    for (const release of await releasesOf(store, component)) {
-      if (release.version !== tag) continue;
-      for (const row of await publicationsOf(store.db, release.id))
-        ours.add(`${row.registry} ${row.image} ${row.digest}`);
-    }
-    const found: string[] = [];
-    for (const image of await imageNames(component, commit)) {
-      for (const name of family().registries.release) {
-        const there = await registryNamed(name).resolve(repositoryOf(image), tag);
-        if (there.ok && there.value && !ours.has(`${name} ${image} ${there.value.digest}`))
-          found.push(`${name}/${repositoryOf(image)}:${tag}`);
-      }
-    }
-    return found;
-  }
+  const releaseRegistries = () => family().registries.release.map(registryNamed);
+  const foreignTags = foreignTagsFinder({
+    store,
+    clock,
+    registries: releaseRegistries,
+    repositoryOf,
+    imageNames,
+    tell: options.tell,
+  });
+  const promotion = createPromotion({
+    store,
+    ids,
+    journal,
+    components: () => family().components,
+    registries: () => family().registries.release,
+  });
+  const auditor = createAuditor({
+    store,
+    clock,
+    family,
+    registries: releaseRegistries,
+    repositoryOf,
+    onFindings: (found) => {
+      for (const finding of found) options.tell(`audit: ${sentenceOf(finding)}`);
+    },
+    onBug: options.onBug,
+  });
 
   let url = "http://127.0.0.1";
   const scheduler = createScheduler({
@@ -318,7 +329,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ids,
     journal,
     blobs,
-    registries: () => family().registries.release.map(registryNamed),
+    registries: releaseRegistries,
     repositoryOf,
     tagObject: async (component, tag) =>
       (await (await git.open(component)).refs()).find((ref) => ref.name === `refs/tags/${tag}`)?.object,
@@ -380,6 +391,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     verdictActs: createVerdictActs({ ...sources, clock }),
     sharedActs: createSharedActs({ ...sources, clock, intake, configuredFolders }),
     pinActs: createPinActs({ ...sources, clock, push: pushes }),
+    promotion,
+    auditor,
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
     results,
     jobs,
@@ -460,6 +473,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ready = true;
     ticker.start();
     weeklyBuilds.start();
+    auditor.start();
     scheduleReconcile();
     scheduleCollection();
   }
@@ -515,6 +529,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     if ("closeAllConnections" in server) server.closeAllConnections();
     await settled;
     await scheduler.stop();
+    await auditor.stop();
     await mirrorQueue.stop();
     await journal.stop();
     await removeServerFile(home);

@@ -144,7 +144,7 @@ function familyOf(document: FamilyDocument): Family {
     name: document.family,
     forge: { kind: "local" },
     components: Object.entries(document.components).map(([name, component]) => componentOf(name, component)),
-    registries: document.registries,
+    registries: registriesOf(document.registries),
     kubernetes: {
       versions: document.kubernetes.versions,
       experimental: document.kubernetes.experimental,
@@ -180,6 +180,10 @@ function familyOf(document: FamilyDocument): Family {
     policy: policyOf(document.release.policy),
     configHash: hashOf(document),
   };
+}
+
+function registriesOf({ audit, ...registries }: FamilyDocument["registries"]): Family["registries"] {
+  return { ...registries, auditEveryMs: audit === "off" ? undefined : durationOr(audit, 6 * hour) };
 }
 
 function durationOr(value: string | undefined, otherwise: number): number {

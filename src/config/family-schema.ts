@@ -121,6 +121,7 @@ export const familySchema = z.strictObject({
       mirrors: z.record(host, z.string().min(1)).default({}),
       mirrorsMayResolve: z.boolean().default(false),
       baseHosts: z.array(host).default([]),
+      audit: z.union([z.literal("off"), duration]).default("6h"),
     })
     .prefault({}),
   kubernetes: z

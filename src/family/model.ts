@@ -54,6 +54,8 @@ export interface Registries {
   readonly mirrorsMayResolve: boolean;
   /** Hosts from which changes may pull base images (anonymously). Empty: those of the default list. */
   readonly baseHosts: readonly string[];
+  /** How often every release registry is compared with the record; `undefined`: when asked for only. */
+  readonly auditEveryMs?: number | undefined;
 }
 
 /** Values may name the version as `${version}`. */

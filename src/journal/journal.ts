@@ -229,6 +229,24 @@ export function createJournal(options: JournalOptions): Journal {
       await looking;
       await Promise.all(underway);
     },
+    isOpen: async (trx, subject) => {
+      const row = await trx
+        .selectFrom("journal")
+        .select("id")
+        .where("subject", "=", subject)
+        .where("state", "=", "written")
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    hasten: async (trx, subject) => {
+      await trx
+        .updateTable("journal")
+        .set({ not_before: 0 })
+        .where("subject", "=", subject)
+        .where("state", "=", "written")
+        .execute();
+    },
     openEntries: async () => {
       const row = await store.db
         .selectFrom("journal")

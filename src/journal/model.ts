@@ -36,6 +36,10 @@ export interface Journal {
   start(handlers: readonly EffectHandler[]): Promise<void>;
   /** Ends when the effect under way has ended; open entries stay for the next process. */
   stop(): Promise<void>;
+  /** True when an entry about the subject is still to be done. */
+  isOpen(trx: Trx, subject: string): Promise<boolean>;
+  /** Entries about the subject that wait for their next try are tried as soon as the worker is woken. */
+  hasten(trx: Trx, subject: string): Promise<void>;
   /** How many entries are open. */
   openEntries(): Promise<number>;
 }

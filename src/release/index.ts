@@ -1,4 +1,5 @@
 export { type CanaryOrder, type CanaryPublisherOptions, canaryPublisher, currentCanary } from "./canary.ts";
+export { createPromotion, type Promoted, type Promotion } from "./promote.ts";
 export { type ReleasePublisherOptions, releasePublisher } from "./publish.ts";
 export {
   advance,

@@ -1,4 +1,4 @@
-import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index.ts";
+import { type Clock, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
 import type { EffectHandler, Journal } from "../journal/index.ts";
 import type { BlobStore, ImageRegistry } from "../oci/index.ts";
 import type { Store, Trx } from "../store/index.ts";
@@ -6,7 +6,10 @@ import { rootOf } from "./canary.ts";
 import {
   advance,
   builtImages,
+  copySubject,
   findRelease,
+  nextToCopy,
+  publicationSubject,
   publicationsOf,
   type StoredPublication,
   type StoredRelease,
@@ -32,19 +35,23 @@ export interface ReleasePublisherOptions {
 interface ReleaseOrder {
   readonly releaseId: string;
 }
-
 interface PushOrder extends ReleaseOrder {
   readonly publicationId: string;
 }
-
 interface TagOrder extends ReleaseOrder {
+  readonly registry: string;
+}
+/** Works through what is to be copied to a registry, one release after another. */
+interface CopyOrder {
   readonly registry: string;
 }
 
 /**
  * From a green build to a published release, in journal entries: `verify-release`, then `push-image` for each image and
- * registry, then `tag-images` for each registry that has them all. The digests were recorded when the build ended;
- * nothing here can make another. One registry that cannot be reached holds back neither the others nor what they got.
+ * registry, then `tag-images` for each registry that has them all; `copy-release` brings old releases to a registry that
+ * has them not. The digests were recorded when the build ended; nothing here can make another. A registry that cannot be
+ * reached, or refuses us, is tried again for as long as it takes and holds back no other; only other bytes under the tag,
+ * or a tag that moved, end a release.
  */
 export function releasePublisher(options: ReleasePublisherOptions): readonly EffectHandler[] {
   const { store, clock, journal } = options;
@@ -100,6 +107,7 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
     onFailure: (entry, message, trx) => failRelease(entry.body.releaseId, message, trx),
   };
 
+  /** One registry's images go one after another: one that hangs takes one place among the workers, not all. */
   async function orderPublications(
     trx: Trx,
     release: StoredRelease,
@@ -127,7 +135,7 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
           })
           .execute();
         const body: PushOrder = { releaseId: release.id, publicationId };
-        await journal.write(trx, { kind: "push-image", subject: `${release.id}|${registry.name}|${image.name}`, body });
+        await journal.write(trx, { kind: "push-image", subject: publicationSubject(release.id, registry.name), body });
       }
     }
   }
@@ -150,86 +158,178 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
     perform: async (entry) => {
       const order = entry.body;
       const release = await findRelease(store, order.releaseId);
-      const publication = (await publicationsOf(store.db, order.releaseId)).find(
-        (row) => row.id === order.publicationId,
-      );
-      if (!release || !publication || publication.state !== "wanted") return ok(async () => undefined);
-      const still = await tagStillThere(release);
-      if (!still.ok) return still;
+      const rows = await publicationsOf(store.db, order.releaseId);
+      const publication = rows.find((row) => row.id === order.publicationId);
+      if (release?.state !== "publishing" || publication?.state !== "wanted") return ok(async () => undefined);
+      if (!rows.some((row) => row.state === "published")) {
+        const still = await tagStillThere(release);
+        if (!still.ok) return still;
+      }
       const registry = registryNamed(publication.registry);
       if (!registry.ok) return registry;
-      const image = await imageOf(release, publication);
-      if (!image.ok) return image;
-      const taken = await registry.value.resolve(options.repositoryOf(publication.image), publication.tag);
-      if (!taken.ok) return taken;
-      if (taken.value && taken.value.digest !== publication.digest)
-        return err(otherBytes(publication, taken.value.digest));
-      const pushed = await registry.value.push(options.repositoryOf(publication.image), { root: image.value });
+      const pushed = await pushOne(release, publication, registry.value);
       if (!pushed.ok) return pushed;
       return ok(async (trx) => {
-        await trx
-          .updateTable("publications")
-          .set({ state: "pushed", detail: "" })
-          .where("id", "=", publication.id)
-          .where("state", "=", "wanted")
-          .execute();
+        await markPushed(trx, publication.id);
         const rest = await publicationsOf(trx, release.id);
         const here = rest.filter((row) => row.registry === publication.registry);
         if (here.some((row) => row.state === "wanted")) return;
         const body: TagOrder = { releaseId: release.id, registry: publication.registry };
-        await journal.write(trx, { kind: "tag-images", subject: `${release.id}|${publication.registry}`, body });
+        const subject = publicationSubject(release.id, publication.registry);
+        await journal.write(trx, { kind: "tag-images", subject, body });
       });
     },
-    onRetry: (entry, message, trx) => detail(trx, { id: entry.body.publicationId }, message),
-    onFailure: (entry, message, trx) => failPublication(entry.body.releaseId, message, trx),
+    onRetry: (entry, message, trx) => detail(trx, [entry.body.publicationId], message),
+    onFailure: (entry, message, trx) =>
+      failPublications(entry.body.releaseId, (row) => row.id === entry.body.publicationId, message, trx),
   };
+
+  async function pushOne(
+    release: StoredRelease,
+    publication: StoredPublication,
+    registry: ImageRegistry,
+  ): Promise<Result<void>> {
+    const image = await imageOf(release, publication);
+    if (!image.ok) return image;
+    const repository = options.repositoryOf(publication.image);
+    const taken = await registry.resolve(repository, publication.tag);
+    if (!taken.ok) return err(tryAgain(taken.error));
+    if (taken.value && taken.value.digest !== publication.digest)
+      return err(otherBytes(publication, taken.value.digest));
+    const pushed = await registry.push(repository, { root: image.value });
+    return pushed.ok ? ok(undefined) : err(tryAgain(pushed.error));
+  }
+
+  async function markPushed(trx: Trx, id: string): Promise<void> {
+    await trx
+      .updateTable("publications")
+      .set({ state: "pushed", detail: "" })
+      .where("id", "=", id)
+      .where("state", "!=", "published")
+      .execute();
+  }
 
   const tag: EffectHandler<TagOrder> = {
     kind: "tag-images",
     perform: async (entry) => {
-      const order = entry.body;
-      const release = await findRelease(store, order.releaseId);
-      if (!release) return ok(async () => undefined);
-      const rows = await publicationsOf(store.db, order.releaseId);
-      const begun = rows.some((row) => row.state === "published") || (await isTaggedAlready(rows, order.registry));
+      const { releaseId, registry: name } = entry.body;
+      const release = await findRelease(store, releaseId);
+      if (release?.state !== "publishing") return ok(async () => undefined);
+      const rows = await publicationsOf(store.db, releaseId);
+      const registry = registryNamed(name);
+      if (!registry.ok) return registry;
+      const begun = rows.some((row) => row.state === "published") || (await isTaggedAlready(rows, registry.value));
       if (!begun) {
         const still = await tagStillThere(release);
         if (!still.ok) return still;
+        const free = await freeEverywhere(rows, name);
+        if (!free.ok) return free;
       }
-      const registry = registryNamed(order.registry);
-      if (!registry.ok) return registry;
-      for (const row of rows.filter((each) => each.registry === order.registry)) {
-        const image = await imageOf(release, row);
-        if (!image.ok) return image;
-        const tagged = await registry.value.tag(options.repositoryOf(row.image), row.tag, image.value, "immutable");
-        if (!tagged.ok) return tagged;
-      }
-      return ok(async (trx) => {
-        await trx
-          .updateTable("publications")
-          .set({ state: "published", detail: "", published_at: clock.now() })
-          .where("release_id", "=", order.releaseId)
-          .where("registry", "=", order.registry)
-          .execute();
-        const all = await publicationsOf(trx, order.releaseId);
-        if (all.every((row) => row.state === "published")) {
-          await advance(store, trx, order.releaseId, "published", publishedSentence(release), clock.now());
-        }
-      });
+      const here = rows.filter((row) => row.registry === name);
+      const tagged = await tagAll(release, here, registry.value);
+      if (!tagged.ok) return tagged;
+      return ok((trx) => recordPublished(trx, release, here));
     },
-    onRetry: (entry, message, trx) => detail(trx, entry.body, message),
-    onFailure: (entry, message, trx) => failPublication(entry.body.releaseId, message, trx),
+    onRetry: async (entry, message, trx) => {
+      const rows = await publicationsOf(trx, entry.body.releaseId);
+      const here = rows.filter((row) => row.registry === entry.body.registry);
+      await detail(
+        trx,
+        here.map((row) => row.id),
+        message,
+      );
+    },
+    onFailure: (entry, message, trx) =>
+      failPublications(entry.body.releaseId, (row) => row.registry === entry.body.registry, message, trx),
   };
 
+  async function tagAll(
+    release: StoredRelease,
+    rows: readonly StoredPublication[],
+    registry: ImageRegistry,
+  ): Promise<Result<void>> {
+    for (const row of rows) {
+      const image = await imageOf(release, row);
+      if (!image.ok) return image;
+      const tagged = await registry.tag(options.repositoryOf(row.image), row.tag, image.value, "immutable");
+      if (!tagged.ok) return tagged.error.code === "refused" ? tagged : err(tryAgain(tagged.error));
+    }
+    return ok(undefined);
+  }
+
+  async function recordPublished(trx: Trx, release: StoredRelease, rows: readonly StoredPublication[]): Promise<void> {
+    for (const { id } of rows)
+      await trx
+        .updateTable("publications")
+        .set({ state: "published", detail: "", published_at: clock.now() })
+        .where("id", "=", id)
+        .execute();
+    const all = await publicationsOf(trx, release.id);
+    if (all.every((row) => row.state === "published"))
+      await advance(store, trx, release.id, "published", publishedSentence(release), clock.now());
+  }
+
+  /** The last moment at which other bytes under the tag, at any registry, still end the release with nothing published. */
+  async function freeEverywhere(rows: readonly StoredPublication[], tagging: string): Promise<Result<void>> {
+    for (const row of rows) {
+      if (row.registry === tagging) continue;
+      const registry = registryNamed(row.registry);
+      // One that cannot be asked now is asked before its own tag is written.
+      const there = registry.ok ? await registry.value.resolve(options.repositoryOf(row.image), row.tag) : undefined;
+      if (there?.ok && there.value && there.value.digest !== row.digest)
+        return err(otherBytes(row, there.value.digest));
+    }
+    return ok(undefined);
+  }
+
   /** A process that died between tagging and recording it has published: from then on the release is carried through. */
-  async function isTaggedAlready(rows: readonly StoredPublication[], name: string): Promise<boolean> {
-    const registry = registryNamed(name);
-    if (!registry.ok) return false;
-    for (const row of rows.filter((each) => each.registry === name)) {
-      const now = await registry.value.resolve(options.repositoryOf(row.image), row.tag);
+  async function isTaggedAlready(rows: readonly StoredPublication[], registry: ImageRegistry): Promise<boolean> {
+    for (const row of rows.filter((each) => each.registry === registry.name)) {
+      const now = await registry.resolve(options.repositoryOf(row.image), row.tag);
       if (now.ok && now.value?.digest === row.digest) return true;
     }
     return false;
+  }
+
+  const copy: EffectHandler<CopyOrder> = {
+    kind: "copy-release",
+    perform: async (entry) => {
+      const { registry: name } = entry.body;
+      const rows = await nextToCopy(store.db, name);
+      const release = rows[0] && (await findRelease(store, rows[0].release_id));
+      if (!release) return ok(async () => undefined);
+      const registry = registryNamed(name);
+      if (!registry.ok) return registry;
+      for (const row of rows) {
+        const pushed = await pushOne(release, row, registry.value);
+        if (!pushed.ok) return pushed;
+      }
+      const tagged = await tagAll(release, rows, registry.value);
+      if (!tagged.ok) return tagged;
+      return ok(async (trx) => {
+        await recordPublished(trx, release, rows);
+        await copyOn(trx, entry.body);
+      });
+    },
+    onRetry: async (entry, message, trx) => {
+      const rows = await nextToCopy(trx, entry.body.registry);
+      await detail(
+        trx,
+        rows.map((row) => row.id),
+        message,
+      );
+    },
+    /** One release that a registry refuses does not keep it from the others. */
+    onFailure: async (entry, message, trx) => {
+      for (const { id } of await nextToCopy(trx, entry.body.registry))
+        await trx.updateTable("publications").set({ state: "refused", detail: message }).where("id", "=", id).execute();
+      await copyOn(trx, entry.body);
+    },
+  };
+
+  async function copyOn(trx: Trx, body: CopyOrder): Promise<void> {
+    if ((await nextToCopy(trx, body.registry)).length === 0) return;
+    await journal.write(trx, { kind: "copy-release", subject: copySubject(body.registry), body });
   }
 
   async function imageOf(release: StoredRelease, publication: StoredPublication) {
@@ -251,33 +351,48 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
         );
   }
 
-  async function detail(
-    trx: Trx,
-    which: { id?: string; releaseId?: string; registry?: string },
-    message: string,
-  ): Promise<void> {
-    let query = trx.updateTable("publications").set({ detail: message }).where("state", "!=", "published");
-    if (which.id !== undefined) query = query.where("id", "=", which.id);
-    if (which.releaseId !== undefined) query = query.where("release_id", "=", which.releaseId);
-    if (which.registry !== undefined) query = query.where("registry", "=", which.registry);
-    await query.execute();
+  async function detail(trx: Trx, ids: readonly string[], message: string): Promise<void> {
+    if (ids.length === 0) return;
+    await trx
+      .updateTable("publications")
+      .set({ detail: message })
+      .where("id", "in", [...ids])
+      .where("state", "!=", "published")
+      .execute();
   }
 
   /** Once one registry has the release it stays published there: the rest is shown as what is left, not as a failure. */
-  async function failPublication(releaseId: string, message: string, trx: Trx): Promise<void> {
-    await detail(trx, { releaseId }, message);
+  async function failPublications(
+    releaseId: string,
+    concerns: (row: StoredPublication) => boolean,
+    message: string,
+    trx: Trx,
+  ): Promise<void> {
     const rows = await publicationsOf(trx, releaseId);
-    if (rows.some((row) => row.state === "published")) return;
-    await failRelease(releaseId, message, trx);
+    const published = rows.some((row) => row.state === "published");
+    for (const row of rows) {
+      if (row.state === "published" || !concerns(row)) continue;
+      await trx
+        .updateTable("publications")
+        .set({ detail: message, ...(published ? { state: "refused" } : {}) })
+        .where("id", "=", row.id)
+        .execute();
+    }
+    if (!published) await failRelease(releaseId, message, trx);
   }
 
-  return [verify, push, tag];
+  return [verify, push, tag, copy];
 }
 
 function publishedSentence(release: StoredRelease): string {
   return release.prerelease === 1
     ? "published; a release candidate is for tests and not production ready"
     : "published; its tag means these bytes for ever";
+}
+
+/** Whatever a registry says but "other bytes": it may be otherwise later, when somebody has mended it or our access. */
+function tryAgain(why: Fault): Fault {
+  return fault("unavailable", why.message, { hint: why.hint, cause: why });
 }
 
 function otherBytes(publication: StoredPublication, found: string) {

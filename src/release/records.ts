@@ -148,12 +148,45 @@ export async function builtImages(store: Store, runId: string): Promise<readonly
   return await store.db.selectFrom("built_images").selectAll().where("run_id", "=", runId).orderBy("name").execute();
 }
 
-export async function publicationsOf(db: Store["db"], releaseId: string): Promise<readonly StoredPublication[]> {
+export async function publicationsOf(db: Store["db"] | Trx, releaseId: string): Promise<readonly StoredPublication[]> {
   return await db
     .selectFrom("publications")
     .selectAll()
     .where("release_id", "=", releaseId)
     .orderBy("registry")
+    .orderBy("image")
+    .execute();
+}
+
+/** Subject of the journal entries that bring one release to one registry: done one after another. */
+export function publicationSubject(releaseId: string, registry: string): string {
+  return `${releaseId}|${registry}`;
+}
+
+/** Subject of the journal entry that copies old releases to a registry. */
+export function copySubject(registry: string): string {
+  return `copy|${registry}`;
+}
+
+/** Publications of the oldest release that is to be copied to the registry; none: everything was copied. */
+export async function nextToCopy(db: Store["db"] | Trx, registry: string): Promise<readonly StoredPublication[]> {
+  const first = await db
+    .selectFrom("publications")
+    .innerJoin("releases", "releases.id", "publications.release_id")
+    .select("publications.release_id")
+    .where("publications.registry", "=", registry)
+    .where("publications.state", "=", "copy")
+    .orderBy("releases.requested_at")
+    .orderBy("publications.release_id")
+    .limit(1)
+    .executeTakeFirst();
+  if (!first) return [];
+  return await db
+    .selectFrom("publications")
+    .selectAll()
+    .where("release_id", "=", first.release_id)
+    .where("registry", "=", registry)
+    .where("state", "=", "copy")
     .orderBy("image")
     .execute();
 }

@@ -19,9 +19,12 @@ import {
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Plan } from "../plan/index.ts";
+import type { Auditor } from "../proof/index.ts";
+import type { Promotion } from "../release/index.ts";
 import type { ResultStore } from "../results/index.ts";
 import type { Access } from "./access.ts";
 import { maintenanceRoutes } from "./maintenance-routes.ts";
+import { registryRoutes } from "./registry-routes.ts";
 import { acting, type Route, reading } from "./routes.ts";
 import type { Views } from "./views/index.ts";
 
@@ -42,6 +45,8 @@ export interface ApiParts {
   readonly sharedActs: SharedActs;
   readonly pinActs: PinActs;
   readonly runActs: RunActs;
+  readonly promotion: Promotion;
+  readonly auditor: Auditor;
   readonly results: ResultStore;
   readonly jobs: () => Promise<readonly Job[]>;
   /** Branches of each component, its default branch first. */
@@ -283,6 +288,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
     ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs, parts.sources),
+    ...registryRoutes(parts),
     {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>
         principal.role === "administrator"

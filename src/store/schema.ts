@@ -24,6 +24,8 @@ export interface Database {
   publications: PublicationRow;
   canaries: CanaryRow;
   journal: JournalRow;
+  audits: AuditRow;
+  audit_findings: AuditFindingRow;
   tokens: TokenRow;
   registry_manifests: RegistryManifestRow;
   registry_tags: RegistryTagRow;
@@ -271,7 +273,10 @@ export interface PublicationRow {
   tag: string;
   registry: string;
   digest: string;
-  /** `wanted`, `published`. */
+  /**
+   * `wanted` (its bytes are to be pushed), `pushed` (its tag is to be written), `copy` (asked for later, by hand),
+   * `refused` (other bytes are there), `published`.
+   */
   state: string;
   detail: string;
   published_at: number | null;
@@ -306,6 +311,35 @@ export interface JournalRow {
   lease_owner: string | null;
   lease_until: number | null;
   fencing: number;
+}
+
+/** One comparison of all registries with the record. */
+export interface AuditRow {
+  seq: Generated<number>;
+  started_at: number;
+  finished_at: number;
+  /** Tags that were compared. */
+  compared: number;
+  /** JSON: `[{registry, reason}]`, those that could not be read. */
+  unread: string;
+}
+
+/** A difference between a registry and the record; kept when it is gone. */
+export interface AuditFindingRow {
+  /** `kind|registry|image|tag`. */
+  id: string;
+  /** `moved`, `deleted`, `unexpected`, `missing`, `unsigned`. */
+  kind: string;
+  registry: string;
+  component: string;
+  image: string;
+  tag: string;
+  release_id: string | null;
+  expected: string | null;
+  found: string | null;
+  first_seen: number;
+  last_seen: number;
+  resolved_at: number | null;
 }
 
 export interface TokenRow {

@@ -19,7 +19,7 @@ export interface Upload {
 }
 
 /** How often an upload goes on, or begins anew, after something broke. */
-const mostAttempts = 6;
+const mostAttempts = 5;
 /** Proxies in front of registries refuse bodies that are larger than they like: then in pieces. */
 const usualChunk = 16 * 1024 * 1024;
 const smallestChunk = 256 * 1024;

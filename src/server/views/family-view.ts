@@ -3,6 +3,7 @@ import { describeFault } from "../../core/index.ts";
 import type { ComponentRow } from "../../store/index.ts";
 import type { ChecklistItem, FamilyView } from "./model.ts";
 import { canaryCount, changeRows, componentRows, releaseRows, runRows } from "./records.ts";
+import { openFindings } from "./registries.ts";
 import type { ViewSources } from "./sources.ts";
 import { counted, shellWord } from "./text.ts";
 
@@ -56,6 +57,7 @@ export async function showFamily(sources: ViewSources): Promise<FamilyView> {
       family.kubernetes.cluster === "none" && family.components.some((component) => component.deployed)
         ? ["No cluster is set: Kubernetes tests are not run here, and what needs them is never green."]
         : [],
+    auditFindings: await openFindings(db),
     problem: problem ? describeFault({ ...problem, hint: undefined }) : null,
     next: {
       urgency: "ready",

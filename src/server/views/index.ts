@@ -1,4 +1,4 @@
-export { glyphs } from "./marks.ts";
+export { glyphs, markOfPublication } from "./marks.ts";
 export type * from "./model.ts";
 export { type NextFacts, nextStep } from "./next-step.ts";
 export type { ViewSources } from "./sources.ts";

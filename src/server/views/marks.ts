@@ -52,6 +52,25 @@ export function markOfRelease(state: ReleaseState): Judged {
   }
 }
 
+/** State of one image of a release at one registry. */
+export function markOfPublication(state: string): Judged {
+  switch (state) {
+    case "published":
+      return { mark: "published", word: state };
+    case "refused":
+      return { mark: "error", word: "refused" };
+    case "absent":
+      return { mark: "notrun", word: "absent" };
+    case "copy":
+      return { mark: "running", word: "being copied" };
+    case "wanted":
+    case "pushed":
+      return { mark: "running", word: "publishing" };
+    default:
+      return { mark: "queued", word: state };
+  }
+}
+
 export function markOfChange(state: string): Judged {
   if (state === "merged") return { mark: "success", word: "merged" };
   if (state === "closed") return { mark: "aborted", word: "closed" };

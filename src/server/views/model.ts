@@ -1,6 +1,7 @@
 import type { ComponentKind, ReleaseState, Role, RunState, Tier } from "../../family/index.ts";
 import type { JobType, Refs } from "../../jobs/index.ts";
 import type { Finding, Unchecked } from "../../policy/index.ts";
+import type { FindingKind } from "../../proof/index.ts";
 import type { Artifact, TestSummary } from "../../results/index.ts";
 
 /**
@@ -119,6 +120,8 @@ export interface FamilyView {
   readonly cluster: string;
   /** The opt-outs that every page says. */
   readonly notes: readonly string[];
+  /** Differences that the last audit found between the registries and the record. */
+  readonly auditFindings: number;
   /** Why the configuration as it is now is not in force, with its place; null while it is. */
   readonly problem: string | null;
   readonly next: NextStep;
@@ -236,9 +239,71 @@ export interface ChangeView extends ChangeItem {
 
 export interface RegistryState {
   readonly registry: string;
-  /** `wanted`, `published`. */
+  /** `waiting` for the build, `wanted`, `pushed`, `copy`, `refused`, `published`, or `absent`: the registry came later. */
   readonly state: string;
   readonly detail: string;
+}
+
+/** What one registry has of one image, over all its releases. */
+export interface RegistryCell {
+  readonly registry: string;
+  readonly published: number;
+  /** Ordered and not there yet. */
+  readonly left: number;
+  /** Never asked to be there: the registry came later. */
+  readonly absent: number;
+  /** Other bytes are there. */
+  readonly refused: number;
+  readonly newest: string | null;
+  readonly mark: Mark;
+  readonly word: string;
+}
+
+export interface RegistriesView
+  extends List<{ readonly component: string; readonly image: string; readonly registries: readonly RegistryCell[] }> {
+  readonly registries: readonly string[];
+  /** What is not everywhere, oldest release first. */
+  readonly left: readonly {
+    readonly release: string;
+    readonly component: string;
+    readonly version: string;
+    readonly image: string;
+    readonly digest: string;
+    readonly registry: string;
+    readonly state: string;
+    readonly detail: string;
+    readonly mark: Mark;
+    readonly word: string;
+  }[];
+  /** Entries of `left` that are not listed. */
+  readonly leftOut: number;
+  readonly audit: AuditView;
+  readonly next: NextStep;
+}
+
+/** Differences between the registries and the record, newest first. */
+export interface AuditView
+  extends List<{
+    readonly kind: FindingKind;
+    readonly registry: string;
+    readonly component: string;
+    readonly image: string;
+    readonly tag: string;
+    readonly release: string | null;
+    readonly expected: string | null;
+    readonly found: string | null;
+    readonly since: string;
+    readonly sentence: string;
+    readonly remedy: string;
+  }> {
+  /** When the last one ended; null: none yet. */
+  readonly finished: string | null;
+  /** Tags that it compared. */
+  readonly compared: number;
+  /** null: only when asked for. */
+  readonly everyMs: number | null;
+  /** Registries it could not read: nothing is known of them. */
+  readonly unread: readonly { readonly registry: string; readonly reason: string }[];
 }
 
 export interface ReleaseImageView {

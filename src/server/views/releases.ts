@@ -1,11 +1,11 @@
 import type { Selectable } from "kysely";
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import type { Component } from "../../family/index.ts";
+import type { Component, Family, ReleaseState } from "../../family/index.ts";
 import type { Finding, Unchecked } from "../../policy/index.ts";
 import type { BuiltImageRow, PublicationRow, ReleaseRow } from "../../store/index.ts";
 import { runRefOf } from "./checks.ts";
 import { markOfRelease } from "./marks.ts";
-import type { List, ListFilter, NextStep, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
+import type { List, ListFilter, NextStep, RegistryState, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
 import {
   boundedLimit,
   imagesOfRuns,
@@ -75,10 +75,26 @@ function imagesOf(
       platforms: image ? platformsOf(image.platforms) : [],
       registries:
         mine.length > 0
-          ? mine.map(({ registry, state, detail }) => ({ registry, state, detail }))
+          ? [
+              ...mine.map(({ registry, state, detail }) => ({ registry, state, detail })),
+              ...absentFrom(family, mine, row.state),
+            ]
           : family.registries.release.map((registry) => ({ registry, state: "waiting", detail: "" })),
     };
   });
+}
+
+/** Registries that were added to the family file after the release was published. */
+function absentFrom(
+  family: Family,
+  mine: readonly Selectable<PublicationRow>[],
+  state: ReleaseState,
+): readonly RegistryState[] {
+  if (state !== "published") return [];
+  const known = new Set(mine.map((row) => row.registry));
+  return family.registries.release
+    .filter((registry) => !known.has(registry))
+    .map((registry) => ({ registry, state: "absent", detail: "added after the release was published" }));
 }
 
 interface StoredPlatform {

@@ -25,5 +25,6 @@ export const pagePath = {
   change: (component: string, number: number) => `/changes/${encodeURIComponent(component)}/${number}`,
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   release: (id: string) => `/releases/${encodeURIComponent(id)}`,
+  registries: "/registries",
   why: (subject: string) => `/why?subject=${encodeURIComponent(subject)}`,
 };

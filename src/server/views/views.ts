@@ -3,12 +3,14 @@ import type { ResultKey } from "../../results/index.ts";
 import { listChanges, showChange } from "./changes.ts";
 import { showFamily } from "./family-view.ts";
 import type {
+  AuditView,
   ChangeItem,
   ChangeView,
   ComponentView,
   FamilyView,
   List,
   ListFilter,
+  RegistriesView,
   ReleaseItem,
   ReleaseView,
   RunFilter,
@@ -18,6 +20,7 @@ import type {
   WhyView,
 } from "./model.ts";
 import { lastFeedSeq, runRow } from "./records.ts";
+import { showAudit, showRegistries } from "./registries.ts";
 import { listReleases, showRelease } from "./releases.ts";
 import { listRuns, resultKeyOfRow, showRun } from "./runs.ts";
 import type { ViewSources } from "./sources.ts";
@@ -37,6 +40,9 @@ export interface Views {
   resultKey(idOrBuildId: string): Promise<ResultKey | undefined>;
   releases(filter: ListFilter): Promise<List<ReleaseItem>>;
   release(id: string): Promise<Result<ReleaseView>>;
+  /** Which registry has what, and what an audit found. */
+  registries(component?: string): Promise<RegistriesView>;
+  audit(): Promise<AuditView>;
   why(subject: string): Promise<Result<WhyView>>;
   /** Sequence of the newest event: what a page shows is at least this new. */
   lastEvent(): Promise<number>;
@@ -57,6 +63,8 @@ export function createViews(sources: ViewSources): Views {
     },
     releases: (filter) => listReleases(sources, filter),
     release: (id) => showRelease(sources, id),
+    registries: (component) => showRegistries(sources, component),
+    audit: () => showAudit(sources),
     why: (subject) => explain(sources, subject),
     lastEvent: () => lastFeedSeq(sources.db),
   };

@@ -1,5 +1,5 @@
 import type { FC } from "hono/jsx";
-import { type FamilyView, pagePath, type StatusView } from "../../server/views/index.ts";
+import { counted, type FamilyView, pagePath, type StatusView } from "../../server/views/index.ts";
 import { Age, Copy, Next, NextWords, Part, ReleaseName, State, Table } from "./parts.tsx";
 
 const mostNeeds = 7;
@@ -13,7 +13,7 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
         <h1>{family.family}</h1>
         <span class="dim">{sentence(status)}</span>
       </div>
-      {needs.length === 0 && family.problem === null ? null : (
+      {needs.length === 0 && family.problem === null && family.auditFindings === 0 ? null : (
         <Part title="Needs a person">
           <ul class="needs">
             {family.problem === null ? null : (
@@ -23,6 +23,18 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
                 <span>
                   <State mark="error" word="not in force" /> {family.problem}. The last good one is:{" "}
                   <code>fairlead check</code>
+                </span>
+              </li>
+            )}
+            {family.auditFindings === 0 ? null : (
+              <li>
+                <b>
+                  <a href={pagePath.registries}>registries</a>
+                </b>
+                <span />
+                <span>
+                  <State mark="error" word={counted(family.auditFindings, "difference")} /> between the registries and
+                  the record: <code>fairlead audit --last</code>
                 </span>
               </li>
             )}

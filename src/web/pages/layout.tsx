@@ -22,6 +22,7 @@ const places = [
   ["/", "Family"],
   ["/runs", "Runs"],
   ["/releases", "Releases"],
+  ["/registries", "Registries"],
 ] as const;
 
 /** Every page: one bar, one left edge, what is not live said in the corner. */
@@ -99,15 +100,19 @@ export const Act: FC<{
   back: string;
   label: string;
   solid?: boolean;
+  hidden?: Readonly<Record<string, string>>;
   field?: { readonly name: string; readonly label: string };
   otherwise: Child;
-}> = ({ viewer, action, back, label, solid, field, otherwise }) =>
+}> = ({ viewer, action, back, label, solid, hidden, field, otherwise }) =>
   viewer.csrf === undefined ? (
     <span>{otherwise}</span>
   ) : (
     <form class="act" method="post" action={`/api/v1${action}`}>
       <input type="hidden" name="csrf" value={viewer.csrf} />
       <input type="hidden" name="back" value={back} />
+      {Object.entries(hidden ?? {}).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
       {field === undefined ? null : (
         <label>
           {field.label} <input name={field.name} required maxlength={2000} />

@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import type { Child } from "hono/jsx";
 import { type Clock, type Fault, fault, httpStatusOf, type Result } from "../../core/index.ts";
 import type { ResultStore } from "../../results/index.ts";
-import type { Views } from "../../server/views/index.ts";
+import { pagePath, type Views } from "../../server/views/index.ts";
 import { loadAssets } from "../assets.ts";
 import { ChangePage } from "./change.tsx";
 import { ComponentPage, ReleaseTable } from "./component.tsx";
@@ -11,6 +11,7 @@ import { type Frame, Page, type Viewer } from "./layout.tsx";
 import { type LogView, logView, logWindow } from "./log-lines.ts";
 import { FaultPage, LoginPage, WhyPage } from "./others.tsx";
 import { Part, RunTable } from "./parts.tsx";
+import { RegistriesPage } from "./registries.tsx";
 import { ReleasePage } from "./release.tsx";
 import { RunPage } from "./run.tsx";
 
@@ -164,6 +165,11 @@ export function createPages(options: PagesOptions): Hono<PageEnv> {
       body: <ReleasePage release={release} viewer={context.get("viewer")} now={clock.now()} />,
     })),
   );
+  app.get("/registries", async (context) => {
+    const view = await views.registries();
+    const body = <RegistriesPage view={view} viewer={context.get("viewer")} now={clock.now()} />;
+    return await show(context, "Registries", pagePath.registries, body);
+  });
   app.get("/why", async (context) =>
     showOr(context, await views.why(context.req.query("subject") ?? ""), "", (why) => ({
       title: `Why ${why.subject}`,

@@ -1,5 +1,12 @@
 import type { FC } from "hono/jsx";
-import { glyphs, type Mark, pagePath, type ReleaseView, type Station } from "../../server/views/index.ts";
+import {
+  glyphs,
+  type Mark,
+  markOfPublication,
+  pagePath,
+  type ReleaseView,
+  type Station,
+} from "../../server/views/index.ts";
 import { ReleaseTable } from "./component.tsx";
 import { Act, type Viewer } from "./layout.tsx";
 import { Clock, Commit, Copy, Digest, Facts, lasted, Next, Part, State, Table } from "./parts.tsx";
@@ -78,8 +85,8 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
               {image.registries.map((each) => (
                 <span class="registry">
                   <State
-                    mark={each.state === "published" ? "published" : "queued"}
-                    word={`${each.registry}: ${each.state}`}
+                    mark={markOfPublication(each.state).mark}
+                    word={`${each.registry}: ${markOfPublication(each.state).word}`}
                   />
                   {each.detail === "" ? null : <small>{each.detail}</small>}
                 </span>

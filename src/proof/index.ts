@@ -1,0 +1,3 @@
+export { type Auditor, createAuditor } from "./audit/auditor.ts";
+export type { FindingKind } from "./audit/model.ts";
+export { remedyOf, sentenceOf } from "./audit/sentences.ts";
