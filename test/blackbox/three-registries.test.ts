@@ -113,7 +113,7 @@ describe.skipIf(!dockerRegistry)(
       await family.start({ FAIRLEAD_CRASH_AT: "4:effect" });
       await pushTag();
       await family.ended();
-      await family.start({ FAIRLEAD_CRASH_AT: "2:effect" });
+      await family.start({ FAIRLEAD_CRASH_AT: "1:effect" });
       await family.ended();
       await family.start();
       const stuck = await until("two of three", (row) =>
