@@ -68,8 +68,8 @@ import { createPages } from "../web/index.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor } from "./executor.ts";
-import { toolchainsOf } from "./toolchains.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
+import { toolchainsOf } from "./toolchains.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
