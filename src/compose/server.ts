@@ -44,7 +44,14 @@ import {
   openFsBlobStore,
 } from "../oci/index.ts";
 import { createAuditor, sentenceOf } from "../proof/index.ts";
-import { createBuiltinRegistry, createCollector, createRegistryDoor, openUploads } from "../registry/index.ts";
+import {
+  createBuiltinRegistry,
+  createCollector,
+  createQuotas,
+  createRegistryDoor,
+  createStaging,
+  openUploads,
+} from "../registry/index.ts";
 import { canaryPublisher, createPromotion, releasePublisher } from "../release/index.ts";
 import {
   createFsResultStore,
@@ -356,9 +363,12 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
   const anonymousRead = () => loopback || family().anonymous === "read";
+  const staging = createStaging({ store, ids });
   const registryDoor = createRegistryDoor({
     store,
     blobs,
+    staging,
+    quotas: createQuotas({ store, blobs, clock, family }),
     uploads: await openUploads({ folder: home.uploads, clock, ids }),
     clock,
     ids,
@@ -406,7 +416,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     sessions: createSessions(access),
     events,
     gitDoor,
-    registryDoor,
+    registryDoor: registryDoor.handle,
     hosts: () => (options.listen ? hostNames(url, options.publicUrl) : new Set<string>()),
     anonymousRead,
     ready: () => ready,

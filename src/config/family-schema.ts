@@ -30,6 +30,14 @@ const registry = z
   .string()
   .regex(/^(builtin|[A-Za-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._/-]+)?)$/, "`builtin`, or host[:port]/path");
 
+const units = { MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 } as const;
+const bytes = z
+  .string()
+  .regex(/^[1-9]\d{0,5}(MiB|GiB|TiB)$/, "a whole number with MiB, GiB or TiB: 50GiB")
+  .transform(
+    (text) => Number.parseInt(text, 10) * (Object.entries(units).find(([unit]) => text.endsWith(unit))?.[1] ?? 1),
+  );
+
 const kubernetesVersion = z.string().regex(/^\d+\.\d+$/, 'a version in quotes, as "1.36"');
 
 const component = z.strictObject({
@@ -122,6 +130,9 @@ export const familySchema = z.strictObject({
       mirrorsMayResolve: z.boolean().default(false),
       baseHosts: z.array(host).default([]),
       audit: z.union([z.literal("off"), duration]).default("6h"),
+      quota: z
+        .strictObject({ repository: bytes.optional(), family: bytes.optional(), run: bytes.prefault("20GiB") })
+        .optional(),
     })
     .prefault({}),
   kubernetes: z

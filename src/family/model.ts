@@ -56,6 +56,10 @@ export interface Registries {
   readonly baseHosts: readonly string[];
   /** How often every release registry is compared with the record; `undefined`: when asked for only. */
   readonly auditEveryMs?: number | undefined;
+  /** Bytes that the built-in registry takes for one repository, for all of the family, and from one run. */
+  readonly quota?:
+    | { readonly repository?: number | undefined; readonly family?: number | undefined; readonly run: number }
+    | undefined;
 }
 
 /** Values may name the version as `${version}`. */

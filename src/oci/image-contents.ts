@@ -69,6 +69,12 @@ export function referredTo(manifest: ManifestDocument): {
   return { blobs: [manifest.document.config, ...layers], manifests: [] };
 }
 
+/** OCI: without `artifactType` an image manifest is listed as a referrer under its config's media type, an index under none. */
+export function artifactTypeOf(manifest: ManifestDocument): string | undefined {
+  if (manifest.document.artifactType) return manifest.document.artifactType;
+  return manifest.kind === "manifest" ? manifest.document.config.mediaType : undefined;
+}
+
 function isForeign(layer: Descriptor): boolean {
   return /\.foreign\.|\.nondistributable\./.test(layer.mediaType);
 }

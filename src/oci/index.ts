@@ -15,6 +15,7 @@ export {
 } from "./documents.ts";
 export { openFsBlobStore, storageFault } from "./fs-blobs.ts";
 export {
+  artifactTypeOf,
   indexTypes,
   largestManifest,
   type ManifestDocument,

@@ -13,6 +13,7 @@ export type RegistryErrorCode =
   | "UNAUTHORIZED"
   | "DENIED"
   | "UNSUPPORTED"
+  | "TOOMANYREQUESTS"
   | "UNAVAILABLE";
 
 export function registryError(

@@ -1,5 +1,5 @@
 import { type Clock, err, fault, ok } from "../core/index.ts";
-import { type BlobStore, type ImageRegistry, manifestsOf, referredTo } from "../oci/index.ts";
+import { artifactTypeOf, type BlobStore, type ImageRegistry, manifestsOf, referredTo } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
 import {
   claimTag,
@@ -23,7 +23,7 @@ export function createBuiltinRegistry(options: {
     name: "builtin",
     resolve: async (repository, tag) => {
       const digest = await digestOfTag(store.db, repository, tag);
-      const row = digest === undefined ? undefined : await findManifest(store, repository, digest);
+      const row = digest === undefined ? undefined : await findManifest(store.db, repository, digest);
       return ok(row && { mediaType: row.media_type, digest: row.digest, size: row.size });
     },
     tags: async (repository) => ok((await tagsOf(store, repository, undefined, Number.MAX_SAFE_INTEGER)) ?? []),
@@ -52,7 +52,7 @@ export function createBuiltinRegistry(options: {
             repository,
             descriptor,
             subject: parsed.document.subject?.digest,
-            artifactType: parsed.document.artifactType,
+            artifactType: artifactTypeOf(parsed),
             annotations: parsed.document.annotations,
             blobs: referredTo(parsed).blobs.map((blob) => blob.digest),
             at: clock.now(),

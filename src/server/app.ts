@@ -16,7 +16,8 @@ export interface AppParts extends ApiParts {
   readonly sessions: Sessions;
   readonly events: EventStream;
   readonly gitDoor: GitDoor;
-  readonly registryDoor: (request: Request) => Promise<Response>;
+  /** Gets the connection's own streams beside the request. */
+  readonly registryDoor: (request: Request, env?: unknown) => Promise<Response>;
   readonly hosts: () => ReadonlySet<string>;
   /** On loopback, or where the family file opens reading: no token is needed to read. */
   readonly anonymousRead: () => boolean;
@@ -48,8 +49,8 @@ export function createApp(parts: AppParts): Hono<PageEnv> {
   app.get("/healthz", (context) => context.text("ok\n"));
   app.use(checkHost({ hosts: parts.hosts }));
   app.get("/readyz", (context) => context.text(parts.ready() ? "ready\n" : "starting\n", parts.ready() ? 200 : 503));
-  app.all("/v2", (context) => parts.registryDoor(context.req.raw));
-  app.all("/v2/*", (context) => parts.registryDoor(context.req.raw));
+  app.all("/v2", (context) => parts.registryDoor(context.req.raw, context.env));
+  app.all("/v2/*", (context) => parts.registryDoor(context.req.raw, context.env));
   app.all("/git/*", (context) => gitRequest(parts, context));
   app.use(checkOrigin);
   app.use(securityHeaders);

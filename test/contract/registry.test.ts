@@ -16,7 +16,13 @@ import {
   openFsBlobStore,
   pullToLayout,
 } from "../../src/oci/index.ts";
-import { createBuiltinRegistry, createRegistryDoor, openUploads } from "../../src/registry/index.ts";
+import {
+  createBuiltinRegistry,
+  createQuotas,
+  createRegistryDoor,
+  createStaging,
+  openUploads,
+} from "../../src/registry/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { programPath, run } from "../fixtures/programs.ts";
 
@@ -49,6 +55,8 @@ beforeAll(async () => {
   const door = createRegistryDoor({
     store,
     blobs,
+    staging: createStaging({ store, ids: systemIds }),
+    quotas: createQuotas({ store, blobs, clock: systemClock, family: () => family }),
     uploads,
     clock: systemClock,
     ids: systemIds,
@@ -61,7 +69,7 @@ beforeAll(async () => {
     anonymousRead: () => anonymousRead,
     baseUrl: () => `http://${host}`,
   });
-  server = createServer(getRequestListener(door, { overrideGlobalObjects: false }));
+  server = createServer(getRequestListener(door.handle, { overrideGlobalObjects: false }));
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();
   host = `127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
@@ -220,7 +228,7 @@ describe("the registry's door", () => {
     expect(await reason(await putManifest("fam/greeter", "v1.0.0", two))).toMatch(
       /^403 v1\.0\.0 is published as sha256/,
     );
-    expect(await reason(await putManifest("fam/greeter", "canary", one))).toMatch(/^403 canary is moved by/);
+    expect(await reason(await putManifest("fam/greeter", "canary", one))).toMatch(/^403 canary is written by/);
     expect(await reason(await putManifest("fam/greeter", "v2.0.0", one, "fl_maint"))).toMatch(/^403 v2\.0\.0/);
     expect(await reason(await pushBlob("fam/other", Buffer.from("x"), "fl_maint"))).toMatch(/belongs to other/);
     expect(await reason(await pushBlob("elsewhere/x", Buffer.from("x"), "fl_maint"))).toMatch(/only an administrator/);
