@@ -7,6 +7,7 @@ import { measureCheckout } from "./checkout.ts";
 import { measureNoOpRun } from "./no-op-run.ts";
 import { highestResident, measureProwLoad } from "./prow-load.ts";
 import { measureReplay } from "./replay.ts";
+import { measureRegistry } from "./registry.ts";
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
@@ -135,6 +136,7 @@ async function replays(): Promise<void> {
 
 if (process.argv[2] === "job-files") await jobFiles();
 else if (process.argv[2] === "replay") await replays();
+else if (process.argv[2] === "registry") await measureRegistry(print);
 else {
   await noOpRuns();
   await checkouts();
@@ -142,6 +144,7 @@ else {
   execFileSync(process.execPath, [process.argv[1] ?? "", "job-files"], { stdio: "inherit" });
   await replays();
   await tagToPullable();
+  execFileSync(process.execPath, [process.argv[1] ?? "", "registry"], { stdio: "inherit" });
   await idleServer();
   demo();
 }

@@ -77,6 +77,7 @@ import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor } from "./executor.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
 import { toolchainsOf } from "./toolchains.ts";
+import { createPushDoor } from "./push-door.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -114,6 +115,7 @@ export interface RunningServer {
 
 const reconcileEveryMs = 30_000;
 const collectEveryMs = 6 * 3_600_000;
+const longestRequestMs = 6 * 3_600_000;
 
 /** Puts every part in its place and opens the port. Faults: home in use, port in use, newer home, unsafe address. */
 export async function startServer(options: ServeOptions): Promise<Result<RunningServer>> {
@@ -204,6 +206,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   };
   const client = createRegistryClient({ ...shared, credentials: dockerCredentials(options.env) });
   const anonymousClient = createRegistryClient(shared);
+  const staging = createStaging({ store, ids });
+  if (options.listen) await staging.sweep();
   const builtin = createBuiltinRegistry({ store, blobs, clock });
   const collector = createCollector({ store, blobs, clock });
   const registryNamed = (name: string): ImageRegistry =>
@@ -302,6 +306,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       }),
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
+      pushDoor: createPushDoor({ staging, door: () => registryDoor, blobs }),
       workRoot: home.work,
       cacheRoot: home.caches,
     }),
@@ -363,7 +368,6 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
   const anonymousRead = () => loopback || family().anonymous === "read";
-  const staging = createStaging({ store, ids });
   const registryDoor = createRegistryDoor({
     store,
     blobs,
@@ -570,6 +574,8 @@ async function listen(
   const address = server.address();
   const bound = typeof address === "object" && address ? address.port : port;
   if (!("closeAllConnections" in server)) throw new Error("not an HTTP/1 server");
+  // Large layers may take long to send.
+  server.requestTimeout = longestRequestMs;
   return ok({ server, port: bound });
 }
 

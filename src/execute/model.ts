@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Result } from "../core/index.ts";
 import type { Tier } from "../family/index.ts";
 import type { JsonObject } from "../jobs/index.ts";
@@ -30,6 +31,9 @@ export interface ContainerWish {
   readonly cpus: number | undefined;
 }
 
+/** Answers one request of code in the cage, whose URL is absolute. */
+export type Service = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** One process tree to be run in the cage. Design 9: an allow-list, an environment built from empty. */
 export interface ExecutionSpec {
   readonly runId: string;
@@ -53,6 +57,8 @@ export interface ExecutionSpec {
   readonly network: "none" | "egress";
   /** For executors that run images; the others do without. */
   readonly container?: ContainerWish | undefined;
+  /** Host names that are answered here when asked for over plain HTTP, and reach no network; needs the cage. */
+  readonly services?: Readonly<Record<string, Service>> | undefined;
   /** Called with the bytes of stdout and stderr, in order. */
   readonly onOutput: (chunk: Uint8Array) => void;
 }

@@ -4,4 +4,5 @@ export { copyRefs } from "./copy-refs.ts";
 export { createGit, type GitOptions } from "./git.ts";
 export type * from "./model.ts";
 export type { TreeEntry } from "./object-reader.ts";
+export { announceBranches } from "./origin-refs.ts";
 export { gitEnvironment, spawnGit } from "./run-git.ts";

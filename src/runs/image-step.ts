@@ -33,11 +33,7 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
         dockerfile: platform.dockerfile ?? image.dockerfile,
         args: argumentsFor(image, platform),
       })),
-      labels: {
-        "org.opencontainers.image.source": step.component.repository,
-        "org.opencontainers.image.revision": step.commit,
-        "org.opencontainers.image.version": versionLabel(step.run),
-      },
+      labels: imageLabels(step.run, step.component, step.commit),
       epoch: step.epoch,
       index: image.platforms.length > 1,
     });
@@ -66,8 +62,17 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
   return ok(images);
 }
 
+/** Labels of every image, however it was made. */
+export function imageLabels(run: Run, component: Component, commit: string): Readonly<Record<string, string>> {
+  return {
+    "org.opencontainers.image.source": component.repository,
+    "org.opencontainers.image.revision": commit,
+    "org.opencontainers.image.version": versionLabel(run),
+  };
+}
+
 /** Design 9: an image name belongs to one component, and only the family file decides which. */
-function foreignName(component: Component, name: string, owner: string | undefined) {
+export function foreignName(component: Component, name: string, owner: string | undefined) {
   const free = owner === undefined && component.images === undefined;
   if (free || component.images?.includes(name) === true) return undefined;
   const whose = owner === undefined ? "" : `: it is ${owner}'s`;

@@ -1,4 +1,5 @@
 export type { BuiltImage, Run, RunEnd } from "./model.ts";
+export type { PushDoor } from "./push-step.ts";
 export { pickRunnable, type QueueFacts } from "./queue.ts";
 export { abortsAsked, findRun, findRunByAnyId, insertRun, type NewRun, requestAbort, runOf } from "./records.ts";
 export { removeTree } from "./remove-tree.ts";

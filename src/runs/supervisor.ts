@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Clock, type Fault, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Executor, Mount, Outcome, Toolchain, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
-import type { Git, JobCheckout } from "../git/index.ts";
+import { announceBranches, type Git, type JobCheckout } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
 import {
   type Container,
@@ -18,9 +18,10 @@ import {
 } from "../jobs/index.ts";
 import type { ArtifactMasking, LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
-import { buildImages } from "./image-step.ts";
+import { buildImages, foreignName, imageLabels } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
+import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { Supervisor } from "./scheduler.ts";
 import type { Secrets } from "./secret-sources.ts";
@@ -45,6 +46,8 @@ export interface SupervisorOptions {
   readonly assembler: Assembler;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
   readonly toolchains: Toolchains;
+  /** Where `push` scripts push to; `undefined`: they are not run here. */
+  readonly pushDoor?: PushDoor | undefined;
   /** Folder for checkouts; tmpfs is welcome. */
   readonly workRoot: string;
   /** Folder of build caches, one below it for each tier but `release`. */
@@ -218,6 +221,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     scene.progress.tools = provided.tools;
     const until = options.clock.now() + run.job.timeoutMs;
+    if (run.job.body.steps.includes("push") && configuration.value.push !== undefined)
+      await announceBranches(main.repository, main.directory, testedBranch(run, main.finalSha));
     for (const name of run.job.body.steps) {
       if (scene.signal.aborted) return aborted(scene.signal);
       if (name === "images") {
@@ -228,16 +233,55 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const script = configuration.value[name];
       if (script === undefined) continue;
       if (name === "push") {
-        return {
-          state: "failure",
-          description:
-            "`push` scripts are not run by this version; describe the images in .fairlead.yaml and leave `push` out",
-        };
+        const stop = await pushStep(scene, { ...place, main }, script, until);
+        if (stop) return stop;
+        continue;
       }
       const stop = await step(scene, place, name, ["/bin/sh", "-ec", script], until - options.clock.now());
       if (stop.state !== "success") return stop;
     }
     return { state: "success", description: "succeeded" };
+  }
+
+  /** The component's own script pushes; what it pushed is the run's from then on, checked as what is assembled. */
+  async function pushStep(
+    scene: Scene,
+    place: Place & { readonly main: JobCheckout["trees"][number] },
+    script: string,
+    until: number,
+  ): Promise<Stop | undefined> {
+    const { run, log, progress } = scene;
+    const { component, main } = place;
+    const door = options.pushDoor;
+    if (!door) return notRun("registry", "`push` scripts push to a server's registry", "run it on a server");
+    try {
+      const around = await preparePush(door, run, place.folder);
+      const left = until - options.clock.now();
+      const stop = await step(scene, place, "push", ["/bin/sh", "-ec", script], left, undefined, around);
+      if (stop.state !== "success") return stop;
+      const collected = await collectPushed({
+        door,
+        run,
+        component,
+        foreign: (image) => foreignName(component, image, ownerOf(image)),
+        labels: imageLabels(run, component, run.change === undefined ? run.head : main.finalSha),
+        assembled: progress.images,
+        log,
+      });
+      if (!collected.ok) {
+        const { message, hint } = collected.error;
+        log.line(`fairlead: ${message}${hint ? `; ${hint}` : ""}`);
+        return { state: "failure", description: message };
+      }
+      progress.images = [...progress.images, ...collected.value];
+      return undefined;
+    } finally {
+      await door.close(run.id);
+    }
+  }
+
+  function ownerOf(image: string): string | undefined {
+    return options.family().components.find((each) => each.images?.includes(image))?.name;
   }
 
   async function step(
@@ -247,6 +291,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     argv: readonly string[],
     timeoutMs: number,
     container?: Container,
+    around?: PushSurroundings,
   ): Promise<Stop> {
     const { run, log } = scene;
     log.line(`fairlead: step ${name}: ${argv.at(-1) ?? ""}`);
@@ -264,6 +309,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         ? await emptyVolumes(run.job.body.spec, container, place.folder)
         : []),
       ...(await secretMounts(scene.secrets, place.folder)),
+      ...(around?.mounts ?? []),
     ];
     const facts = {
       job: run.job,
@@ -278,6 +324,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       ...Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value])),
       ...scene.secrets.env,
       ...jobEnvironment(facts),
+      ...around?.env,
     };
     const execution = await options.executor.start({
       runId: run.id,
@@ -293,6 +340,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       limits: { ...executionLimits, memoryBytes: memoryLimit(container, executionLimits.memoryBytes) },
       network: "egress",
       container: containerWish(options.family(), run.job, container),
+      services: around?.services,
       onOutput: (chunk) => log.append(chunk),
     });
     if (!execution.ok) {
@@ -330,7 +378,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const built = await buildImages({
       run: scene.run,
       component,
-      ownerOf: (image) => options.family().components.find((each) => each.images?.includes(image))?.name,
+      ownerOf,
       configuration,
       context: main.directory,
       commit: scene.run.change === undefined ? scene.run.head : main.finalSha,
@@ -503,6 +551,12 @@ function refsOfRun(run: Run): readonly Refs[] {
 function componentFor(family: Family, refs: Refs): { readonly name: string; readonly url: string } | undefined {
   const found = family.components.find((each) => each.org === refs.org && each.repo === refs.repo);
   return found && { name: found.name, url: found.repository };
+}
+
+/** Where `origin/<branch>` stands for the run: at what it tests. */
+function testedBranch(run: Run, commit: string): { readonly branch: string; readonly commit: string } | undefined {
+  const branch = /^refs\/heads\/(.+)$/.exec(run.ref)?.[1];
+  return branch === undefined ? undefined : { branch, commit };
 }
 
 function describeRefs(refs: Refs): string {

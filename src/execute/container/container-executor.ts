@@ -89,7 +89,11 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
     await mkdir(own, { recursive: true, mode: 0o755 });
     const egress = spec.network === "egress";
     const proxy = egress
-      ? await startEgressProxy({ socket: join(own, "egress.sock"), reachable: options.reachable() })
+      ? await startEgressProxy({
+          socket: join(own, "egress.sock"),
+          reachable: options.reachable(),
+          services: spec.services,
+        })
       : undefined;
     await writeFile(join(own, "variables"), variablesFile(spec, egress), { mode: 0o644 });
     const name = `fairlead-${mark.slice(0, 8)}-${spec.buildId}-${options.ids.hex(4)}`;

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, isIP, type Socket } from "node:net";
+import type { Service } from "../model.ts";
 import { isPublicAddress } from "./addresses.ts";
 
 export interface EgressProxy {
@@ -14,12 +15,16 @@ export interface EgressOptions {
   readonly socket: string;
   /** `host:port` that may be reached though not public. */
   readonly reachable: readonly string[];
+  /** Host names answered here. */
+  readonly services?: Readonly<Record<string, Service>> | undefined;
   /** All addresses of a name; for tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 const mostTargets = 200;
 const connectTimeoutMs = 30_000;
+/** Large layers may take long to send. */
+const longestRequestMs = 6 * 3_600_000;
 
 /**
  * The only way out of the cage: HTTP and CONNECT. Names are resolved here and the checked address is the one connected
@@ -27,6 +32,7 @@ const connectTimeoutMs = 30_000;
  */
 export async function startEgressProxy(options: EgressOptions): Promise<EgressProxy> {
   const resolve = options.resolve ?? resolveAll;
+  const services = new Map(Object.entries(options.services ?? {}));
   const reached = new Map<string, boolean>();
   const sockets = new Set<Socket>();
 
@@ -42,7 +48,8 @@ export async function startEgressProxy(options: EgressOptions): Promise<EgressPr
 
   async function onConnect(request: IncomingMessage, client: Socket, head: Buffer): Promise<void> {
     const target = parseTarget(request.url ?? "");
-    const address = target && (await addressOf(target.host, target.port));
+    // A service speaks plain HTTP: clients that try TLS first go on to that when refused.
+    const address = target && !services.has(target.host) && (await addressOf(target.host, target.port));
     if (!target || !address) {
       client.end(
         "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nrefused by fairlead\n",
@@ -73,6 +80,8 @@ export async function startEgressProxy(options: EgressOptions): Promise<EgressPr
   async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = URL.canParse(request.url ?? "") ? new URL(request.url ?? "") : undefined;
     const port = url?.port ? Number(url.port) : 80;
+    const service = url?.protocol === "http:" && port === 80 ? services.get(url.hostname) : undefined;
+    if (service) return service(request, response);
     const address = url?.protocol === "http:" ? await addressOf(unbracketed(url.hostname), port) : undefined;
     if (!url || !address) {
       response.writeHead(403, { "content-type": "text/plain", connection: "close" });
@@ -101,6 +110,7 @@ export async function startEgressProxy(options: EgressOptions): Promise<EgressPr
   const server = createServer((request, response) => {
     onRequest(request, response).catch(() => response.destroy());
   });
+  server.requestTimeout = longestRequestMs;
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

@@ -84,7 +84,11 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     const own = join(scratch, spec.buildId);
     await mkdir(own, { recursive: true, mode: 0o700 });
     const proxy = egress
-      ? await startEgressProxy({ socket: join(own, "egress.sock"), reachable: options.reachable() })
+      ? await startEgressProxy({
+          socket: join(own, "egress.sock"),
+          reachable: options.reachable(),
+          services: spec.services,
+        })
       : undefined;
     const door = egress ? { socketFolder: own, forwarder } : undefined;
     const groups = cgroups ? await cgroups.enter(spec.buildId, spec.limits) : [];
@@ -230,6 +234,13 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       if (refused) {
         return err(
           fault("missing-need", `a stranger's change runs only in full isolation: ${missing.join("; ")}`, {
+            hint: "apt-get install bubblewrap",
+          }),
+        );
+      }
+      if (spec.services) {
+        return err(
+          fault("missing-need", `this step reaches our registry through the cage's way out: ${noCage.join("; ")}`, {
             hint: "apt-get install bubblewrap",
           }),
         );
