@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { must, systemClock, systemIds } from "../../src/core/index.ts";
 import {
@@ -13,12 +11,12 @@ import {
   pullToLayout,
 } from "../../src/oci/index.ts";
 import { createCollector } from "../../src/registry/index.ts";
+import { dockerRegistry, serveDockerRegistry } from "../fixtures/docker-registry.ts";
 import { programPath, run } from "../fixtures/programs.ts";
 import { digestOf, type ServedRegistry, serveRegistry } from "../fixtures/served-registry.ts";
 
 const skopeo = programPath("skopeo");
 const buildah = programPath("buildah");
-const dockerRegistry = programPath("docker-registry");
 let registry: ServedRegistry;
 
 beforeAll(async () => {
@@ -107,14 +105,9 @@ describe.skipIf(!buildah)("buildah (skipped where buildah is not installed)", ()
 
 describe.skipIf(!dockerRegistry)("Debian's docker-registry (skipped where it is not installed)", () => {
   it("takes our images, keeps a version from us and gives them back", async () => {
-    const configuration = join(registry.root, "second.yml");
-    await writeFile(
-      configuration,
-      `version: 0.1\nlog: {level: info, formatter: json}\nstorage: {filesystem: {rootdirectory: ${join(registry.root, "second")}}}\nhttp: {addr: "127.0.0.1:0"}\n`,
-    );
-    const second = spawn(dockerRegistry ?? "", ["serve", configuration], { stdio: ["ignore", "ignore", "pipe"] });
+    const second = await serveDockerRegistry(join(registry.root, "second"));
     try {
-      const other = await listening(second.stderr);
+      const other = second.host;
       const roots = [];
       for (const mark of ["a", "b"]) {
         const descriptor = await writeImageLayout(join(registry.root, `image-${mark}`), 3_000_000);
@@ -141,7 +134,7 @@ describe.skipIf(!dockerRegistry)("Debian's docker-registry (skipped where it is 
       const pulled = must(await pullToLayout({ client, ids: systemIds }, image, join(registry.root, "from-second")));
       expect([pulled.digest, pulled.bytes > 3_000_000]).toEqual([one.digest, true]);
     } finally {
-      second.kill("SIGKILL");
+      await second.stop();
     }
   });
 });
@@ -153,14 +146,4 @@ async function takeIn(layout: string): Promise<void> {
   const parsed = JSON.parse(manifest.toString());
   must(await registry.blobs.write(manifest));
   for (const each of [parsed.config, ...parsed.layers]) must(await registry.blobs.write(await read(each.digest)));
-}
-
-async function listening(log: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface({ input: log })) {
-    const found = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
-    if (found === undefined) continue;
-    log.resume();
-    return found;
-  }
-  throw new Error("docker-registry ended before it listened");
 }
