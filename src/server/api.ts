@@ -76,6 +76,16 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       views.status(given(query, "component")),
     ),
     reading("/components/:name", "One component.", ({ params }) => views.component(params["name"] ?? "")),
+    reading(
+      "/components/:name/canaries",
+      "What its canary tags meant, newest first: digest, commit, run, when; `before` an id goes on.",
+      ({ params, query }) =>
+        views.canaries(params["name"] ?? "", {
+          tag: given(query, "tag"),
+          before: whole(query, "before"),
+          limit: whole(query, "limit"),
+        }),
+    ),
     reading("/changes", "Changes, newest first.", async ({ query }) =>
       ok(
         await views.changes({

@@ -99,6 +99,10 @@ describe.skipIf(!skopeo || !bwrap)("a `push` script (skipped without skopeo and 
         Labels: { "org.opencontainers.image.revision": commit, "org.opencontainers.image.version": "canary" },
       },
     });
+    const history = await family.api<{ items: { commit: string; run: string; current: boolean }[] }>(
+      "/components/greeter/canaries?tag=canary",
+    );
+    expect(history.items).toEqual([expect.objectContaining({ commit, run: run.id, current: true })]);
     const staged = await fetch(`${family.url()}/v2/staging/${run.id}/greeter/tags/list`, {
       headers: { authorization: `Bearer ${await family.token()}` },
     });

@@ -381,15 +381,28 @@ export interface ComponentView {
   readonly changes: readonly ChangeItem[];
   readonly runs: readonly RunItem[];
   readonly releases: readonly ReleaseItem[];
-  readonly canaries: readonly {
-    readonly tag: string;
-    readonly image: string;
-    readonly digest: string;
-    readonly commit: string;
-    readonly moved: string;
-    readonly run: string;
-  }[];
+  readonly canaries: readonly CanaryItem[];
+  /** What canary tags meant before, newest first, the last few. */
+  readonly earlierCanaries: readonly CanaryItem[];
   readonly next: NextStep;
+}
+
+/** What a canary tag meant from a moment on: which bytes, built from which commit by which run. */
+export interface CanaryItem {
+  readonly tag: string;
+  readonly image: string;
+  readonly digest: string;
+  readonly commit: string;
+  readonly moved: string;
+  readonly run: string;
+}
+
+/** One move in a canary tag's history. */
+export interface CanaryMove extends CanaryItem {
+  /** To be given as `before` for the moves before this one. */
+  readonly id: number;
+  /** Does the tag mean this now? */
+  readonly current: boolean;
 }
 
 export interface WhyStep {

@@ -124,6 +124,25 @@ export async function newestCanaries(db: Db, component: string): Promise<readonl
     .execute();
 }
 
+/** Moves of canary tags, newest first; at most 200 of them. */
+export async function canaryMoves(
+  db: Db,
+  component: string,
+  filter: {
+    readonly tag?: string | undefined;
+    readonly before?: number | undefined;
+    readonly limit?: number | undefined;
+  },
+): Promise<readonly Selectable<CanaryRow>[]> {
+  let query = db.selectFrom("canaries").selectAll().where("component", "=", component);
+  if (filter.tag !== undefined) query = query.where("tag", "=", filter.tag);
+  if (filter.before !== undefined) query = query.where("seq", "<", filter.before);
+  return await query
+    .orderBy("seq", "desc")
+    .limit(Math.min(filter.limit ?? 50, 200))
+    .execute();
+}
+
 export async function canaryCount(db: Db): Promise<number> {
   const row = await db
     .selectFrom("canaries")

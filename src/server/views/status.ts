@@ -3,6 +3,7 @@ import { err, fault, ok, type Result } from "../../core/index.ts";
 import type { Component } from "../../family/index.ts";
 import { inRepoContext } from "../../plan/index.ts";
 import type { ComponentRow, ReleaseRow } from "../../store/index.ts";
+import { canaryItem } from "./canaries.ts";
 import { changeItem } from "./changes.ts";
 import { summariseChecks } from "./checks.ts";
 import { readFreezes } from "./freezes.ts";
@@ -11,6 +12,7 @@ import { nextStep, type UnfinishedRelease } from "./next-step.ts";
 import {
   branchChecks,
   branchHead,
+  canaryMoves,
   changeRows,
   changeRuns,
   componentRows,
@@ -148,6 +150,8 @@ export async function showComponent(sources: ViewSources, name: string): Promise
   const standing = await statusOf(sources, component, stored);
   const releases = await releaseRows(db, { component: name, limit: 20 });
   const canaries = await newestCanaries(db, name);
+  const current = new Set(canaries.map((row) => row.seq));
+  const moves = await canaryMoves(db, name, { limit: 20 });
   return ok({
     status: standing.row,
     repository: component.repository,
@@ -160,14 +164,8 @@ export async function showComponent(sources: ViewSources, name: string): Promise
     changes: standing.changes,
     runs: (await runRows(db, { component: name, limit: 15 })).slice(0, 15).map((row) => runItem(sources, row)),
     releases: await releaseItems(sources, releases.slice(0, 20)),
-    canaries: canaries.map((row) => ({
-      tag: row.tag,
-      image: row.image,
-      digest: row.digest,
-      commit: row.commit_id,
-      moved: iso(row.at),
-      run: row.run_id,
-    })),
+    canaries: canaries.map(canaryItem),
+    earlierCanaries: moves.filter((row) => !current.has(row.seq)).map(canaryItem),
     next: standing.row.next,
   });
 }

@@ -1,9 +1,11 @@
 import type { Result } from "../../core/index.ts";
 import type { ResultKey } from "../../results/index.ts";
+import { type CanaryFilter, listCanaryMoves } from "./canaries.ts";
 import { listChanges, showChange } from "./changes.ts";
 import { showFamily } from "./family-view.ts";
 import type {
   AuditView,
+  CanaryMove,
   ChangeItem,
   ChangeView,
   ComponentView,
@@ -33,6 +35,8 @@ export interface Views {
   status(component?: string): Promise<Result<StatusView>>;
   component(name: string): Promise<Result<ComponentView>>;
   changes(filter: ListFilter): Promise<List<ChangeItem>>;
+  /** The history of a component's canary tags. */
+  canaries(component: string, filter: CanaryFilter): Promise<Result<List<CanaryMove>>>;
   change(component: string, number: number): Promise<Result<ChangeView>>;
   runs(filter: RunFilter): Promise<List<RunItem>>;
   run(idOrBuildId: string): Promise<Result<RunView>>;
@@ -53,6 +57,7 @@ export function createViews(sources: ViewSources): Views {
     family: () => showFamily(sources),
     status: (component) => showStatus(sources, component),
     component: (name) => showComponent(sources, name),
+    canaries: (component, filter) => listCanaryMoves(sources, component, filter),
     changes: (filter) => listChanges(sources, filter),
     change: (component, number) => showChange(sources, component, number),
     runs: (filter) => listRuns(sources, filter),

@@ -76,16 +76,18 @@ export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ c
               ? "This component has no images."
               : "None yet: the first green branch build publishes one."
           }
-          rows={component.canaries.map((canary) => [
-            canary.tag,
-            canary.image,
-            <Digest digest={canary.digest} />,
-            <a href={pagePath.run(canary.run)}>
-              <code>{canary.commit.slice(0, 7)}</code>
-            </a>,
-            <Age at={canary.moved} now={now} />,
-          ])}
+          rows={component.canaries.map((canary) => canaryCells(canary, now))}
         />
+        {component.earlierCanaries.length > 0 && (
+          <details>
+            <summary>What these tags meant before</summary>
+            <Table
+              heads={["Tag", "Image", "Digest", "From", { text: "Moved", number: true }]}
+              empty="Nothing."
+              rows={component.earlierCanaries.map((canary) => canaryCells(canary, now))}
+            />
+          </details>
+        )}
       </Part>
       <Part title="Runs" note="newest first">
         <RunTable runs={component.runs} now={now} empty="No run yet." />
@@ -164,3 +166,15 @@ export const ReleaseTable: FC<{ releases: readonly ReleaseItem[]; now: number; e
     ])}
   />
 );
+
+function canaryCells(canary: ComponentView["canaries"][number], now: number) {
+  return [
+    canary.tag,
+    canary.image,
+    <Digest digest={canary.digest} />,
+    <a href={pagePath.run(canary.run)}>
+      <code>{canary.commit.slice(0, 7)}</code>
+    </a>,
+    <Age at={canary.moved} now={now} />,
+  ];
+}
