@@ -6,8 +6,8 @@ import { greeter, mergeAndWait, proposeAndWait, serveFamily } from "../test/fixt
 import { measureCheckout } from "./checkout.ts";
 import { measureNoOpRun } from "./no-op-run.ts";
 import { highestResident, measureProwLoad } from "./prow-load.ts";
-import { measureReplay } from "./replay.ts";
 import { measureRegistry } from "./registry.ts";
+import { measureReplay } from "./replay.ts";
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
