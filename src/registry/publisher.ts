@@ -12,6 +12,9 @@ import {
   tagsOf,
 } from "./records.ts";
 
+/** Referrers of one image that are looked at. */
+const mostReferrers = 1000;
+
 /** The built-in registry as the publisher sees it: images are in its blob store already, so nothing is copied. */
 export function createBuiltinRegistry(options: {
   readonly store: Store;
@@ -29,7 +32,9 @@ export function createBuiltinRegistry(options: {
     tags: async (repository) => ok((await tagsOf(store, repository, undefined, Number.MAX_SAFE_INTEGER)) ?? []),
     referrers: async (repository, subject) =>
       ok(
-        (await referrersOf(store, repository, subject)).map((row) => ({
+        (
+          await referrersOf(store, repository, subject, { artifactType: null, last: undefined, limit: mostReferrers })
+        ).map((row) => ({
           mediaType: row.media_type,
           digest: row.digest,
           size: row.size,
