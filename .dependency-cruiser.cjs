@@ -109,7 +109,8 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: "^src/(git|execute|forge/local|cli/demo|compose/docker-credentials|main\\.ts)|\\.test\\.ts$",
+        pathNot:
+          "^src/(git|execute|forge/local|proof/outside-signer\\.ts|cli/demo|compose/docker-credentials|main\\.ts)|\\.test\\.ts$",
       },
       to: { path: "^(node:)?child_process$" },
     },

@@ -1,4 +1,5 @@
 export { appendFeed, type FeedEntry, readFeed } from "./feed.ts";
 export { lockHome } from "./home-lock.ts";
+export { checkRecord, type RecordCheck, recordHolds, sealRecord } from "./record-chain.ts";
 export type * from "./schema.ts";
 export { openStore, type Store, type Trx, tryOpenStore } from "./store.ts";

@@ -27,6 +27,10 @@ export interface Database {
   audits: AuditRow;
   audit_findings: AuditFindingRow;
   tokens: TokenRow;
+  record_chain: RecordChainRow;
+  signing_keys: SigningKeyRow;
+  proofs: ProofRow;
+  release_files: ReleaseFileRow;
   registry_manifests: RegistryManifestRow;
   registry_tags: RegistryTagRow;
   registry_blobs: RegistryBlobRow;
@@ -261,7 +265,61 @@ export interface BuiltImageRow {
   /** JSON: platform, digest, diff ids for each. */
   platforms: string;
   warnings: string;
+  /** How it was made and what was in force, JSON; `{}`: not written down. */
+  making: Generated<string>;
   at: number;
+}
+
+/** The record as a chain: each link hashes a row of an append-only table together with the link before it. */
+export interface RecordChainRow {
+  seq: Generated<number>;
+  /** `events`, `decisions`, `feed`, `proofs`. */
+  source: string;
+  row_seq: number;
+  hash: string;
+}
+
+/** A key that signs or signed releases. The private half is a file of the home, or with an outside signer. */
+export interface SigningKeyRow {
+  /** SHA-256 of the public key in DER, hex. */
+  id: string;
+  /** PEM. */
+  public_key: string;
+  /** `file`, `command`. */
+  custody: string;
+  created_at: number;
+  created_by: string;
+  retired_at: number | null;
+  /** What it signed from then on is not trusted. */
+  revoked_from: number | null;
+  revoked_by: string | null;
+}
+
+/** A signed statement about one digest of a release, stored before it is pushed anywhere. */
+export interface ProofRow {
+  seq: Generated<number>;
+  release_id: string;
+  /** Name of the image; empty for the release itself, where it has no images. */
+  image: string;
+  subject_digest: string;
+  /** `signature`, `provenance`, `sbom`. */
+  kind: string;
+  /** Manifest of the artifact that carries it. */
+  digest: string;
+  media_type: string;
+  size: number;
+  key_id: string;
+  /** Head of the record that the provenance names. */
+  record_head: string;
+  at: number;
+}
+
+/** An auxiliary file of a release; its bytes are in the blob store. */
+export interface ReleaseFileRow {
+  release_id: string;
+  path: string;
+  digest: string;
+  size: number;
 }
 
 /** One image at one registry under one tag: wanted, then done, never twice. */
