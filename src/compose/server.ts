@@ -78,6 +78,7 @@ import { createExecutor } from "./executor.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
 import { createPushDoor } from "./push-door.ts";
 import { toolchainsOf } from "./toolchains.ts";
+import { composeProof } from "./proof.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -232,6 +233,16 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     return await readConfiguration(files, component);
   }
 
+  const { keyring, prover } = composeProof({
+    ...{ store, blobs, clock, git, family, repositoryOf, configurationAt },
+    home: home.root,
+    env: options.env,
+  });
+  if (options.listen) {
+    const key = await keyring.ensure();
+    if (!key.ok) options.tell(`releases cannot be signed: ${describeFault(key.error)}`);
+  }
+
   async function imageNames(component: string, commit: string): Promise<readonly string[]> {
     const known = family().components.find((each) => each.name === component);
     if (!known) return [];
@@ -345,6 +356,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     repositoryOf,
     tagObject: async (component, tag) =>
       (await (await git.open(component)).refs()).find((ref) => ref.name === `refs/tags/${tag}`)?.object,
+    attachProof: prover.attach,
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
   });
 

@@ -178,6 +178,7 @@ function familyOf(document: FamilyDocument): Family {
     reachable: document.reachable,
     resultMirrors: document.results.mirror,
     policy: policyOf(document.release.policy),
+    signing: document.signing,
     configHash: hashOf(document),
   };
 }

@@ -191,6 +191,12 @@ export const familySchema = z.strictObject({
       policy: policySchema.prefault({}),
     })
     .prefault({}),
+  signing: z
+    .strictObject({
+      command: z.array(z.string().min(1).max(2000)).min(1).max(50),
+      publicKey: z.string().max(10_000).includes("-----BEGIN PUBLIC KEY-----", { error: "a public key in PEM" }),
+    })
+    .optional(),
   results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),
   access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
   toolchains: z

@@ -71,6 +71,8 @@ export interface Repository {
   history(): Promise<CommitGraph | undefined>;
   /** The tree of a commit with other contents in some of its regular files. Moves no ref, touches no work tree. */
   treeWith(commit: ObjectId, files: ReadonlyMap<string, string>): Promise<ObjectId>;
+  /** The same, as it stands in the repository. */
+  readBytes(commit: ObjectId, path: string, limit: number): Promise<Uint8Array | undefined>;
   /** Paths of regular files of a commit below `prefix`, bounded by 200,000. */
   listFiles(commit: ObjectId, prefix?: string): Promise<readonly string[]>;
   /** What stands directly in a folder of a commit (empty: at its top), by name; `undefined` where there is no such folder. */

@@ -88,6 +88,13 @@ export function openRepository(component: string, directory: string, clock: Cloc
     return undefined;
   }
 
+  async function bytesAt(commit: string, path: string, limit: number): Promise<Buffer | undefined> {
+    const entry = await entryAt(commit, path);
+    if (!entry || (entry.mode !== "100644" && entry.mode !== "100755" && entry.mode !== "100664")) return undefined;
+    const blob = await objects.read(entry.id);
+    return blob && blob.content.length <= limit ? blob.content : undefined;
+  }
+
   async function listNames(args: readonly string[]): Promise<readonly string[]> {
     const text = must(await gitText(args, { ...call, maxOutput: 128 * 1024 * 1024 }));
     return text
@@ -127,12 +134,8 @@ export function openRepository(component: string, directory: string, clock: Cloc
       const branches = (await repository.refs()).filter((ref) => ref.name.startsWith("refs/heads/"));
       return branches.some((ref) => ref.name === name) ? name.slice("refs/heads/".length) : undefined;
     },
-    readFile: async (commit, path, limit = 1024 * 1024) => {
-      const entry = await entryAt(commit, path);
-      if (!entry || (entry.mode !== "100644" && entry.mode !== "100755" && entry.mode !== "100664")) return undefined;
-      const blob = await objects.read(entry.id);
-      return blob && blob.content.length <= limit ? blob.content.toString("utf8") : undefined;
-    },
+    readFile: async (commit, path, limit = 1024 * 1024) => (await bytesAt(commit, path, limit))?.toString("utf8"),
+    readBytes: bytesAt,
     listFolder: async (commit, path) => {
       const entry = path === "" ? undefined : await entryAt(commit, path);
       if (path !== "" && entry?.mode !== "40000") return undefined;

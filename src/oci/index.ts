@@ -26,6 +26,7 @@ export {
 export { writeLayout } from "./layout.ts";
 export { pullToLayout } from "./pull.ts";
 export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
+export { referrersOf } from "./referrers.ts";
 export { createRegistryClient, type RegistryClient } from "./registry-client.ts";
 export { createRemoteRegistry } from "./remote-registry.ts";
 export type { BlobStore, ImageRegistry, StoredImage, SweepableBlobStore } from "./store.ts";

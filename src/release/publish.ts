@@ -2,6 +2,7 @@ import { type Clock, err, type Fault, fault, type Ids, ok, type Result } from ".
 import type { EffectHandler, Journal } from "../journal/index.ts";
 import type { BlobStore, ImageRegistry } from "../oci/index.ts";
 import type { Store, Trx } from "../store/index.ts";
+import { proofAttacher } from "./attach-proof.ts";
 import { rootOf } from "./canary.ts";
 import {
   advance,
@@ -28,6 +29,8 @@ export interface ReleasePublisherOptions {
   readonly repositoryOf: (image: string) => string;
   /** What the tag means now; `undefined` when it is gone. */
   readonly tagObject: (component: string, version: string) => Promise<string | undefined>;
+  /** Signs what was verified and pushes the proof beside the images; idempotent. */
+  readonly attachProof: (releaseId: string, registry: ImageRegistry) => Promise<Result<void>>;
   /** Image names that the family file gives the component; `undefined`: not said. */
   readonly ownedImages: (component: string) => readonly string[] | undefined;
 }
@@ -48,10 +51,10 @@ interface CopyOrder {
 
 /**
  * From a green build to a published release, in journal entries: `verify-release`, then `push-image` for each image and
- * registry, then `tag-images` for each registry that has them all; `copy-release` brings old releases to a registry that
- * has them not. The digests were recorded when the build ended; nothing here can make another. A registry that cannot be
- * reached, or refuses us, is tried again for as long as it takes and holds back no other; only other bytes under the tag,
- * or a tag that moved, end a release.
+ * registry, then `attach-proof` and `tag-images` for each registry that has them all; `copy-release` brings old releases to
+ * a registry that has them not. The digests were recorded when the build ended; nothing here can make another. A registry
+ * that cannot be reached, or refuses us, is tried again for as long as it takes and holds back no other; only other bytes
+ * under the tag, or a tag that moved, end a release.
  */
 export function releasePublisher(options: ReleasePublisherOptions): readonly EffectHandler[] {
   const { store, clock, journal } = options;
@@ -91,14 +94,8 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
       }
       return ok(async (trx) => {
         if (images.length === 0) {
-          await advance(
-            store,
-            trx,
-            releaseId,
-            "published",
-            "released: the component has no images, its tag is the release",
-            clock.now(),
-          );
+          await advance(store, trx, releaseId, "publishing", "verified; its proof is being published", clock.now());
+          await journal.write(trx, { kind: "attach-proof", subject: releaseId, body: { releaseId } });
           return;
         }
         await orderPublications(trx, release, images);
@@ -176,7 +173,7 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
         if (here.some((row) => row.state === "wanted")) return;
         const body: TagOrder = { releaseId: release.id, registry: publication.registry };
         const subject = publicationSubject(release.id, publication.registry);
-        await journal.write(trx, { kind: "tag-images", subject, body });
+        await journal.write(trx, { kind: "attach-proof", subject, body });
       });
     },
     onRetry: (entry, message, trx) => detail(trx, [entry.body.publicationId], message),
@@ -304,6 +301,8 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
         const pushed = await pushOne(release, row, registry.value);
         if (!pushed.ok) return pushed;
       }
+      const proven = await options.attachProof(release.id, registry.value);
+      if (!proven.ok) return proven;
       const tagged = await tagAll(release, rows, registry.value);
       if (!tagged.ok) return tagged;
       return ok(async (trx) => {
@@ -381,7 +380,34 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
     if (!published) await failRelease(releaseId, message, trx);
   }
 
-  return [verify, push, tag, copy];
+  const attach = proofAttacher({
+    journal,
+    registries: options.registries,
+    registryNamed,
+    attach: options.attachProof,
+    onProven: async (releaseId, trx) => {
+      const reason = "released: the component has no images; its tag, files and provenance are the release";
+      await advance(store, trx, releaseId, "published", reason, clock.now());
+    },
+    onRetry: async (order, message, trx) => {
+      const rows = await publicationsOf(trx, order.releaseId);
+      const here = rows.filter((row) => order.registry === undefined || row.registry === order.registry);
+      await detail(
+        trx,
+        here.map((row) => row.id),
+        message,
+      );
+    },
+    onFailure: (order, message, trx) =>
+      failPublications(
+        order.releaseId,
+        (row) => order.registry === undefined || row.registry === order.registry,
+        message,
+        trx,
+      ),
+  });
+
+  return [verify, push, attach, tag, copy];
 }
 
 function publishedSentence(release: StoredRelease): string {

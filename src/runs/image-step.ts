@@ -16,6 +16,8 @@ export interface ImageStep {
   /** The commit's time, milliseconds. */
   readonly epoch: number;
   readonly assembler: Assembler;
+  /** What was in force while the run was carried out, for the provenance. */
+  readonly inForce: { readonly isolation: string; readonly network: string; readonly caches: string };
   readonly log: LogWriter;
 }
 
@@ -57,6 +59,12 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
         platforms.map((each) => ({ platform: each.platform, digest: each.manifest.digest, diffIds: each.diffIds })),
       ),
       warnings: warnings.map((warning) => warning.message),
+      making: JSON.stringify({
+        by: "assembler",
+        ...step.inForce,
+        toolchain: step.configuration.toolchain,
+        bases: assembled.value.bases,
+      }),
     });
   }
   return ok(images);

@@ -45,4 +45,6 @@ export interface BuiltImage {
   /** JSON: platform, digest, diff ids for each. */
   readonly platforms: string;
   readonly warnings: readonly string[];
+  /** How it was made and what was in force, JSON, for the provenance. */
+  readonly making: string;
 }

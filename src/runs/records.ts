@@ -248,6 +248,7 @@ export async function finishRun(
           size: image.size,
           platforms: image.platforms,
           warnings: JSON.stringify(image.warnings),
+          making: image.making,
           at: now,
         })
         .onConflict((oc) => oc.columns(["run_id", "name"]).doNothing())

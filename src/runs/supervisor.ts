@@ -375,6 +375,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     configuration: ReleaseConfiguration,
   ): Promise<Stop | undefined> {
     if (configuration.images.length === 0) return undefined;
+    const isolation = await options.executor.isolation();
     const built = await buildImages({
       run: scene.run,
       component,
@@ -384,6 +385,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       commit: scene.run.change === undefined ? scene.run.head : main.finalSha,
       epoch: (await main.repository.describeCommit(scene.run.head)).committedAt,
       assembler: options.assembler,
+      inForce: {
+        isolation: isolation.full ? "full" : `partial, without ${isolation.missing.join(", ")}`,
+        network: "egress-proxy",
+        caches: scene.run.tier === "release" ? "none" : scene.run.tier,
+      },
       log: scene.log,
     });
     if (!built.ok) return { state: "failure", description: built.error.message };

@@ -10,7 +10,7 @@ import type { Store } from "../store/index.ts";
 import type { Home } from "./home.ts";
 
 /** What a backup holds besides the database: everything that cannot be made again. */
-const folders = ["git", "blobs", "results"] as const;
+const folders = ["git", "blobs", "results", "keys"] as const;
 const files = ["admin.token"] as const;
 
 /**
