@@ -17,6 +17,7 @@ import { type ServeOptions, startServer } from "./compose/server.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import type { Family } from "./family/index.ts";
 import { createRegistryClient, pullToLayout } from "./oci/index.ts";
+import { verifyProof } from "./proof/index.ts";
 import { openBackup, restoreBackup } from "./server/backup.ts";
 import { homeAt } from "./server/home.ts";
 import { lockHome, tryOpenStore } from "./store/index.ts";
@@ -190,6 +191,10 @@ const dependencies: CliDependencies = {
       image,
       folder,
     ),
+  verify: async (image, keys, witness) => {
+    const client = createRegistryClient({ clock: systemClock, credentials: dockerCredentials(process.env) });
+    return await verifyProof({ client, keys, witness }, image);
+  },
   backupHome,
   restoreHome: async (file, home) => {
     if (!(await stat(file).catch(() => undefined))) return err(fault("not-found", `there is no file ${file}`));

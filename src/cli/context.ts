@@ -6,6 +6,7 @@ import type { Component, Family } from "../family/index.ts";
 import type { Reproduction } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Policy, PreflightFacts } from "../policy/index.ts";
+import type { RecordWitness, TrustedKey, Verification } from "../proof/index.ts";
 import type { TestSummary } from "../results/index.ts";
 import type { ApiClient, Fetch } from "./api-client.ts";
 import type { Output, Sink } from "./output.ts";
@@ -101,6 +102,12 @@ export interface CliDependencies {
   >;
   readonly readPolicy: (file: string, component: string) => Promise<Result<Policy>>;
   readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
+  /** Checks an image at its registry against its proof. */
+  readonly verify: (
+    image: string,
+    keys: readonly TrustedKey[],
+    witness: RecordWitness | undefined,
+  ) => Promise<Result<Verification>>;
   readonly backupHome: (config: string, home: string, file: string) => Promise<Result<{ bytes: number }>>;
   readonly restoreHome: (file: string, home: string) => Promise<Result<{ files: number }>>;
   /** Starts this very program in the background; for the demo. */

@@ -11,6 +11,7 @@ import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addInit } from "./commands/init.ts";
 import { addJobs } from "./commands/jobs.ts";
+import { addKey } from "./commands/key.ts";
 import { addLogin } from "./commands/login.ts";
 import { addLogs } from "./commands/logs.ts";
 import { addBackport, addBranch, addFreeze, addMark, addThaw } from "./commands/maintenance.ts";
@@ -32,6 +33,8 @@ import { addShared } from "./commands/shared.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
 import { addNote, addWithdraw } from "./commands/verdicts.ts";
+import { addTrace } from "./commands/trace.ts";
+import { addVerify } from "./commands/verify.ts";
 import { addWhy } from "./commands/why.ts";
 import { type Connection, connect } from "./connect.ts";
 import { type CliDependencies, type CommandContext, exitOf, type GlobalOptions } from "./context.ts";
@@ -128,6 +131,8 @@ const commands = [
   addPreflight,
   addPins,
   addReplay,
+  addVerify,
+  addTrace,
   addDemo,
   addInit,
   addServe,
@@ -156,6 +161,7 @@ const commands = [
   addPromote,
   addAudit,
   addToken,
+  addKey,
 ];
 
 /** Options of the program may stand after the command too, since that is where people write them. */

@@ -52,7 +52,10 @@ export function composeProof(options: {
         const bytes = await repository.readBytes(commit, path, largestFile);
         if (bytes === undefined)
           return err(
-            fault("refused", `${configuration.value.origin} publishes ${path}, which is no file of at most 16 MiB in ${commit.slice(0, 12)}`),
+            fault(
+              "refused",
+              `${configuration.value.origin} publishes ${path}, which is no file of at most 16 MiB in ${commit.slice(0, 12)}`,
+            ),
           );
         files.push({ path, bytes });
       }

@@ -78,6 +78,7 @@ import { createExecutor } from "./executor.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
 import { createPushDoor } from "./push-door.ts";
 import { toolchainsOf } from "./toolchains.ts";
+import { pinReader } from "./pin-reader.ts";
 import { composeProof } from "./proof.ts";
 
 export interface ServeOptions {
@@ -423,6 +424,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     results,
     jobs,
     branches: () => branchesOf(store),
+    proof: { store, blobs, keyring, pins: pinReader({ store, git, family }) },
     capabilities: () => executor.capabilities(),
     backup: async () => {
       const stream = await openBackup(home, store, ids);

@@ -44,9 +44,7 @@ export async function writeArtifact(
       artifactType: artifact.artifactType,
       config: emptyDescriptor,
       layers: layers.length > 0 ? layers : [emptyDescriptor],
-      ...(subject
-        ? { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } }
-        : {}),
+      ...(subject ? { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } } : {}),
       annotations: artifact.annotations,
     }),
   );

@@ -35,7 +35,10 @@ const bundleSchema = z.object({
   dsseEnvelope: z.object({
     payload: base64,
     payloadType: z.literal(statementPayload),
-    signatures: z.array(z.object({ sig: base64 })).min(1).max(16),
+    signatures: z
+      .array(z.object({ sig: base64 }))
+      .min(1)
+      .max(16),
   }),
 });
 

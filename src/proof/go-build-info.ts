@@ -169,8 +169,7 @@ function peData(bytes: Buffer): readonly Range[] {
     const characteristics = bytes.readUInt32LE(at + 36);
     const writable = characteristics >= 0x8000_0000;
     const initialised = (characteristics & 0x40) !== 0;
-    if (writable && initialised)
-      found.push({ start: bytes.readUInt32LE(at + 20), size: bytes.readUInt32LE(at + 16) });
+    if (writable && initialised) found.push({ start: bytes.readUInt32LE(at + 20), size: bytes.readUInt32LE(at + 16) });
   }
   return found;
 }

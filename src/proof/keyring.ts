@@ -48,7 +48,9 @@ export interface KeyringOptions {
   readonly folder: string;
   readonly passphrase: string | undefined;
   /** A signer elsewhere, with its public key in PEM. */
-  readonly outside: () => Promise<Result<{ readonly command: readonly string[]; readonly publicKey: string } | undefined>>;
+  readonly outside: () => Promise<
+    Result<{ readonly command: readonly string[]; readonly publicKey: string } | undefined>
+  >;
 }
 
 export function createKeyring(options: KeyringOptions): Keyring {
@@ -164,7 +166,11 @@ export function createKeyring(options: KeyringOptions): Keyring {
       }
       const opened = await openKey(fileOf(key.id), passphrase);
       if (!opened.ok) return opened;
-      return ok({ keyId: key.id, hint, sign: async (message) => checked(sign("sha256", message, opened.value), message) });
+      return ok({
+        keyId: key.id,
+        hint,
+        sign: async (message) => checked(sign("sha256", message, opened.value), message),
+      });
     },
     rotate: async (by) => {
       const outside = await options.outside();
@@ -181,7 +187,8 @@ export function createKeyring(options: KeyringOptions): Keyring {
     },
     revoke: async (id, from, by) => {
       const all = await list();
-      const key = id === undefined ? all.find((each) => each.state === "current") : all.find((each) => each.id.startsWith(id));
+      const key =
+        id === undefined ? all.find((each) => each.state === "current") : all.find((each) => each.id.startsWith(id));
       if (!key || (id !== undefined && id.length < 8))
         return err(fault("not-found", `there is no key ${id ?? ""}`, { hint: "fairlead key show lists them" }));
       const earliest = Math.min(from, ...(key.revokedFrom === null ? [] : [Date.parse(key.revokedFrom)]));
@@ -205,7 +212,11 @@ export function createKeyring(options: KeyringOptions): Keyring {
 export function keyIdOf(publicKey: string): Result<string> {
   const key = readPublicKey(publicKey);
   if (!key.ok) return key;
-  return ok(createHash("sha256").update(key.value.export({ type: "spki", format: "der" })).digest("hex"));
+  return ok(
+    createHash("sha256")
+      .update(key.value.export({ type: "spki", format: "der" }))
+      .digest("hex"),
+  );
 }
 
 async function writeKey(file: string, key: KeyObject, passphrase: string | undefined): Promise<void> {
@@ -238,10 +249,14 @@ async function openKey(file: string, passphrase: string | undefined): Promise<Re
     return ok(createPrivateKey(encrypted ? { key: pem, passphrase } : pem));
   } catch (cause) {
     return err(
-      fault("unavailable", `the signing key ${file} cannot be opened: the passphrase is not its own, or it is damaged`, {
-        hint: "start with the right FAIRLEAD_KEY_PASSPHRASE",
-        cause,
-      }),
+      fault(
+        "unavailable",
+        `the signing key ${file} cannot be opened: the passphrase is not its own, or it is damaged`,
+        {
+          hint: "start with the right FAIRLEAD_KEY_PASSPHRASE",
+          cause,
+        },
+      ),
     );
   }
 }

@@ -1,11 +1,5 @@
 import { err, fault, ok, type Result } from "../core/index.ts";
-import {
-  type BlobStore,
-  type Descriptor,
-  type ImageConfig,
-  type ImageManifest,
-  manifestsOf,
-} from "../oci/index.ts";
+import { type BlobStore, type Descriptor, type ImageConfig, type ImageManifest, manifestsOf } from "../oci/index.ts";
 
 const largestConfig = 4 * 1024 * 1024;
 
@@ -59,7 +53,10 @@ async function layersOfBase(blobs: BlobStore, digest: string): Promise<readonly 
   const all: (readonly string[])[] = [];
   for (const platform of platforms) {
     const mediaType = platform.mediaType || "application/vnd.oci.image.manifest.v1+json";
-    const config = (await blobs.sizeOf(platform.digest)) === undefined ? undefined : await readConfig(blobs, { ...platform, mediaType });
+    const config =
+      (await blobs.sizeOf(platform.digest)) === undefined
+        ? undefined
+        : await readConfig(blobs, { ...platform, mediaType });
     if (config?.ok) all.push(config.value.config.rootfs.diff_ids);
   }
   return all;

@@ -45,7 +45,9 @@ export interface ProvenanceFacts {
   readonly configHash: string;
   readonly findingsHash: string;
   readonly program: string;
-  readonly run: { readonly id: string; readonly started: string | undefined; readonly finished: string | undefined } | undefined;
+  readonly run:
+    | { readonly id: string; readonly started: string | undefined; readonly finished: string | undefined }
+    | undefined;
   /** `undefined`: nobody wrote down how, so nothing is claimed about it. */
   readonly making: Making | undefined;
   readonly goVersions: readonly string[];
@@ -67,7 +69,10 @@ export function provenanceStatement(facts: ProvenanceFacts) {
   };
   const claims = making !== undefined && making.by !== "job";
   const bases = claims
-    ? making.bases.map((base) => ({ uri: `oci://${base.reference}`, digest: { sha256: base.digest.replace("sha256:", "") } }))
+    ? making.bases.map((base) => ({
+        uri: `oci://${base.reference}`,
+        digest: { sha256: base.digest.replace("sha256:", "") },
+      }))
     : [];
   return statement(facts.subjects, provenancePredicate, {
     buildDefinition: {
@@ -92,6 +97,7 @@ export function provenanceStatement(facts: ProvenanceFacts) {
       },
       byproducts: facts.files.map((file) => ({ name: file.path, digest: { sha256: file.sha256 } })),
     },
+    fairlead_commit: facts.commit,
     fairlead_tests: facts.tests,
     fairlead_notRun: facts.notRun,
     fairlead_approvals: facts.approvals,

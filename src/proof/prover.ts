@@ -1,12 +1,12 @@
 import { type Clock, createSerial, err, fault, ok, type Result, sha256Hex } from "../core/index.ts";
 import { type BlobStore, type Descriptor, type ImageConfig, type ImageRegistry, manifestsOf } from "../oci/index.ts";
-import { sealRecord, type Store } from "../store/index.ts";
+import { type Store, sealRecord } from "../store/index.ts";
 import { type ArtifactLayer, writeArtifact } from "./artifact.ts";
 import { bundleType, signedBytes, statementPayload, writeBundle } from "./dsse.ts";
 import { type ImageFiles, readImageFiles } from "./image-files.ts";
 import type { Keyring, Signer } from "./keyring.ts";
 import { layersAboveBases, readConfig } from "./own-layers.ts";
-import { provenancePredicate, provenanceStatement, signaturePredicate, type Subject, statement } from "./provenance.ts";
+import { provenancePredicate, provenanceStatement, type Subject, signaturePredicate, statement } from "./provenance.ts";
 import {
   historyOf,
   imagesToProve,
@@ -84,7 +84,9 @@ export function createProver(options: ProverOptions): Prover {
       const root = { mediaType: image.media_type, digest: image.digest, size: image.size };
       const manifests = await manifestsOf(blobs, root);
       if (!manifests.ok) return manifests;
-      const platforms = manifests.value.filter((each) => each.parsed.kind === "manifest").map((each) => each.descriptor);
+      const platforms = manifests.value
+        .filter((each) => each.parsed.kind === "manifest")
+        .map((each) => each.descriptor);
       members.push({ image: image.name, root, platforms, bases: makingOf(image)?.bases ?? [] });
     }
     const files = await options.filesOf(release.component, release.commit_id);
@@ -93,15 +95,14 @@ export function createProver(options: ProverOptions): Prover {
     if (!extra.ok) return extra;
     const at = options.clock.now();
     const whole: Member[] =
-      members.length > 0 || !extra.value
-        ? members
-        : [{ image: "", root: extra.value, platforms: [], bases: [] }];
+      members.length > 0 || !extra.value ? members : [{ image: "", root: extra.value, platforms: [], bases: [] }];
     const scene: Scene = { release, members: whole, signer: signer.value, at };
     const makings = built.flatMap((image) => makingOf(image) ?? []);
     const made = await makeStatements(scene, files.value, makings.length === built.length ? makings[0] : undefined);
     if (!made.ok) return made;
     const [first] = whole;
-    const carried = extra.value && first ? [rowOf(scene, first, first.root, "files", extra.value, made.value.head)] : [];
+    const carried =
+      extra.value && first ? [rowOf(scene, first, first.root, "files", extra.value, made.value.head)] : [];
     const kept = files.value.map(({ path, bytes }) => ({
       release_id: release.id,
       path,

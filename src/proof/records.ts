@@ -145,9 +145,7 @@ function testOf(run: Selectable<RunRow>): PassedTest {
 }
 
 function countsOf(text: string): unknown {
-  const parsed = z
-    .object({ passed: z.number(), failed: z.number(), skipped: z.number() })
-    .safeParse(JSON.parse(text));
+  const parsed = z.object({ passed: z.number(), failed: z.number(), skipped: z.number() }).safeParse(JSON.parse(text));
   return parsed.success ? parsed.data : null;
 }
 
@@ -155,7 +153,11 @@ function timeOf(at: number | null): string | undefined {
   return at === null ? undefined : new Date(at).toISOString();
 }
 
-export async function filesOfRelease(db: Store["db"], component: string, version: string): Promise<readonly ReleaseFile[]> {
+export async function filesOfRelease(
+  db: Store["db"],
+  component: string,
+  version: string,
+): Promise<readonly ReleaseFile[]> {
   return await db
     .selectFrom("release_files")
     .innerJoin("releases", "releases.id", "release_files.release_id")
@@ -165,4 +167,15 @@ export async function filesOfRelease(db: Store["db"], component: string, version
     .where("releases.state", "in", ["published", "withdrawn"])
     .orderBy("release_files.path")
     .execute();
+}
+
+/** When the record took in an artifact that carries a signed statement. */
+export async function storedAt(db: Store["db"], artifact: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("proofs")
+    .select("at")
+    .where("digest", "=", artifact)
+    .orderBy("at")
+    .executeTakeFirst();
+  return timeOf(row?.at ?? null);
 }

@@ -122,7 +122,11 @@ function addModule(packages: Map<string, Package>, module: GoModule): string {
   packages.set(id, {
     ...packageOf(id, path, version === "" ? "(devel)" : version),
     ...(known
-      ? { externalRefs: [purl(`pkg:golang/${path.split("/").map(encodeURIComponent).join("/")}@${encodeURIComponent(numbered)}`)] }
+      ? {
+          externalRefs: [
+            purl(`pkg:golang/${path.split("/").map(encodeURIComponent).join("/")}@${encodeURIComponent(numbered)}`),
+          ],
+        }
       : {}),
     primaryPackagePurpose: "LIBRARY",
     ...sourceOf(module, sum),

@@ -25,6 +25,7 @@ import type { ResultStore } from "../results/index.ts";
 import type { Access } from "./access.ts";
 import { maintenanceRoutes } from "./maintenance-routes.ts";
 import { registryRoutes } from "./registry-routes.ts";
+import { type ProofParts, proofRoutes } from "./proof-routes.ts";
 import { acting, type Route, reading } from "./routes.ts";
 import type { Views } from "./views/index.ts";
 
@@ -52,6 +53,7 @@ export interface ApiParts {
   /** Branches of each component, its default branch first. */
   readonly branches: () => Promise<Readonly<Record<string, readonly string[]>>>;
   readonly capabilities: () => Promise<readonly Capability[]>;
+  readonly proof: ProofParts;
   /** A tar of everything the home needs to live again. */
   readonly backup: () => Promise<Response>;
 }
@@ -344,6 +346,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       const done = await parts.access.revoke(params["id"] ?? "");
       return done.ok ? ok({ revoked: true }) : done;
     }),
+    ...proofRoutes(parts.proof),
     acting("POST", "/backup", "A tar of all state, consistent while in use.", "administrator", z.object({}), () =>
       parts.backup(),
     ),

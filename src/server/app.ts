@@ -7,6 +7,7 @@ import type { GitDoor } from "../forge/index.ts";
 import { type ApiParts, apiRoutes } from "./api.ts";
 import { checkHost, checkOrigin, securityHeaders } from "./doors.ts";
 import type { EventStream } from "./events.ts";
+import { serveReleaseFile } from "./proof-routes.ts";
 import { serveResults } from "./results-door.ts";
 import { faultAnswer, openApiDocument, type Route } from "./routes.ts";
 import type { Sessions } from "./session.ts";
@@ -58,6 +59,10 @@ export function createApp(parts: AppParts): Hono<PageEnv> {
   app.get("/results/*", async (context) => {
     if (!(await mayRead(parts, context))) return faultAnswer(needToken);
     return await serveResults(parts.results, decoded(context.req.path.slice("/results/".length)));
+  });
+  app.get("/files/*", async (context) => {
+    if (!(await mayRead(parts, context))) return faultAnswer(needToken);
+    return await serveReleaseFile(parts.proof, decoded(context.req.path.slice("/files/".length)));
   });
   app.get("/metrics", async (context) => {
     if (!(await mayRead(parts, context))) return faultAnswer(needToken);
