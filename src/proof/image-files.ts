@@ -46,7 +46,7 @@ export async function readImageFiles(blobs: BlobStore, layers: readonly Descript
     const stored = await blobs.read(layer.digest);
     if (!stored.ok) return stored;
     try {
-      for await (const entry of membersOf(Readable.from(stored.value), /gzip$/.test(mediaType)))
+      for await (const entry of membersOf(Readable.from(stored.value), mediaType.endsWith("gzip")))
         await takeIn(entry, files, leftOut);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -71,7 +71,7 @@ async function takeIn(entry: Entry, files: Map<string, ImageFile>, leftOut: stri
     entry.resume();
     return;
   }
-  const { type, size = 0, linkname } = entry.header;
+  const { type, size, linkname } = entry.header;
   if (type === "link") {
     const target = files.get((linkname ?? "").replace(/^\.?\//, ""));
     if (target) files.set(path, { ...target, path });

@@ -89,7 +89,7 @@ export function provenanceStatement(facts: ProvenanceFacts) {
       resolvedDependencies: claims || facts.withoutImages ? [source, ...bases] : [],
     },
     runDetails: {
-      builder: { id: builderId(making), version: { fairlead: facts.program } },
+      builder: { id: builderId(making), version: { fairlead: facts.program.replace(/^fairlead /, "") } },
       metadata: {
         ...(run ? { invocationId: `urn:fairlead:run:${run.id}` } : {}),
         ...(run?.started === undefined ? {} : { startedOn: run.started }),

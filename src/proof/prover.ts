@@ -1,7 +1,7 @@
 import { type Clock, createSerial, err, fault, ok, type Result, sha256Hex } from "../core/index.ts";
 import { type BlobStore, type Descriptor, type ImageConfig, type ImageRegistry, manifestsOf } from "../oci/index.ts";
 import { type Store, sealRecord } from "../store/index.ts";
-import { type ArtifactLayer, writeArtifact } from "./artifact.ts";
+import { writeArtifact } from "./artifact.ts";
 import { bundleType, signedBytes, statementPayload, writeBundle } from "./dsse.ts";
 import { type ImageFiles, readImageFiles } from "./image-files.ts";
 import type { Keyring, Signer } from "./keyring.ts";
@@ -17,11 +17,8 @@ import {
   type StoredProof,
   wasVerified,
 } from "./records.ts";
+import { type ReleaseFileContent, writeReleaseFiles } from "./release-files.ts";
 import { spdxDocument, spdxPredicate } from "./sbom.ts";
-
-/** Artifact type of what stands for a release that has no images, and of the files published with one. */
-const releaseArtifact = "application/vnd.fairlead.release.v1";
-const filesArtifact = "application/vnd.fairlead.files.v1";
 
 export interface Prover {
   /**
@@ -44,10 +41,7 @@ export interface ProverOptions {
   /** The URL of a component's repository. */
   readonly sourceOf: (component: string) => string;
   /** Auxiliary files of a component at a commit, as its release configuration names them. */
-  readonly filesOf: (
-    component: string,
-    commit: string,
-  ) => Promise<Result<readonly { readonly path: string; readonly bytes: Uint8Array }[]>>;
+  readonly filesOf: (component: string, commit: string) => Promise<Result<readonly ReleaseFileContent[]>>;
 }
 
 /** A platform's manifest, or what an index is made of. */
@@ -91,7 +85,11 @@ export function createProver(options: ProverOptions): Prover {
     }
     const files = await options.filesOf(release.component, release.commit_id);
     if (!files.ok) return files;
-    const extra = await writeFiles(release, members[0]?.root, files.value);
+    const extra = await writeReleaseFiles(blobs, members[0]?.root, files.value, {
+      "org.opencontainers.image.source": options.sourceOf(release.component),
+      "org.opencontainers.image.revision": release.commit_id,
+      "org.opencontainers.image.version": release.version,
+    });
     if (!extra.ok) return extra;
     const at = options.clock.now();
     const whole: Member[] =
@@ -116,34 +114,9 @@ export function createProver(options: ProverOptions): Prover {
     return ok(await proofsOfRelease(store.db, releaseId));
   }
 
-  /** The files as an artifact: it refers to the first image, or is the release itself where there is none. */
-  async function writeFiles(
-    release: Scene["release"],
-    subject: Descriptor | undefined,
-    files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
-  ): Promise<Result<Descriptor | undefined>> {
-    if (files.length === 0 && subject) return ok(undefined);
-    return await writeArtifact(blobs, {
-      artifactType: subject ? filesArtifact : releaseArtifact,
-      subject,
-      layers: files.map(
-        ({ path, bytes }): ArtifactLayer => ({
-          mediaType: "application/octet-stream",
-          bytes,
-          annotations: { "org.opencontainers.image.title": path },
-        }),
-      ),
-      annotations: {
-        "org.opencontainers.image.source": options.sourceOf(release.component),
-        "org.opencontainers.image.revision": release.commit_id,
-        "org.opencontainers.image.version": release.version,
-      },
-    });
-  }
-
   async function makeStatements(
     scene: Scene,
-    files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
+    files: readonly ReleaseFileContent[],
     making: ReturnType<typeof makingOf>,
   ): Promise<Result<{ readonly rows: readonly Omit<StoredProof, "seq">[]; readonly head: string }>> {
     const { release, members } = scene;

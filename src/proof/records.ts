@@ -11,17 +11,6 @@ export async function proofsOfRelease(db: Store["db"], releaseId: string): Promi
   return await db.selectFrom("proofs").selectAll().where("release_id", "=", releaseId).orderBy("seq").execute();
 }
 
-/** What was signed about a digest, whichever release it was for. */
-export async function proofsOfDigest(db: Store["db"], digest: string): Promise<readonly StoredProof[]> {
-  return await db
-    .selectFrom("proofs")
-    .selectAll()
-    .where("subject_digest", "=", digest)
-    .orderBy("seq")
-    .limit(200)
-    .execute();
-}
-
 /** All of a release's proof or none: when another process was faster, its own stays. */
 export async function keepProofs(
   trx: Trx,

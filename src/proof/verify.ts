@@ -9,11 +9,13 @@ import {
   parseReference,
   type Reference,
   type RegistryClient,
+  type RemoteManifest,
   referredTo,
   referrersOf,
 } from "../oci/index.ts";
 import { bundleType, openBundle, type Statement } from "./dsse.ts";
 import { provenancePredicate, signaturePredicate } from "./provenance.ts";
+import { filesArtifact } from "./release-files.ts";
 import { spdxPredicate } from "./sbom.ts";
 
 /** A key that the asker trusts. */
@@ -84,19 +86,23 @@ export async function verifyProof(
   const visit: Visit = { ...options, reference: reference.value, say };
   const platforms = await readContent(visit, root.descriptor, root.parsed);
   const signed = await signedAbout(visit, root.descriptor.digest);
-  say("signature", only(signed, signaturePredicate, "signature"));
+  const members = new Map([[root.descriptor.digest, signed]]);
+  for (const { descriptor } of platforms)
+    if (!members.has(descriptor.digest)) members.set(descriptor.digest, await signedAbout(visit, descriptor.digest));
+  say("signature", allSigned([...members.values()]));
   const provenance = provenanceOf(signed, root.descriptor.digest, reference.value);
-  say(
-    "provenance",
-    provenance.ok
-      ? ok(`${provenance.value.tag} of ${provenance.value.source} at ${provenance.value.commit.slice(0, 12)}`)
-      : provenance,
-  );
+  const told = (found: Provenance) => ok(`${found.tag} of ${found.source} at ${found.commit.slice(0, 12)}`);
+  say("provenance", provenance.ok ? told(provenance.value) : provenance);
   if (provenance.ok) {
     const wanted = provenance.value;
-    const isImage = platforms.length > 0;
-    if (isImage) say("labels", labelsFit(platforms, wanted));
-    if (isImage) say("sbom", await sbomsFit(visit, platforms));
+    if (platforms.length > 0) {
+      say("labels", labelsFit(platforms, wanted));
+      say("sbom", sbomsFit(platforms.map(({ descriptor }) => members.get(descriptor.digest) ?? signed)));
+    }
+    if (wanted.files.length > 0 && wanted.first === root.descriptor.digest)
+      say("files", await filesFit(visit, root, wanted));
+    else if (wanted.files.length > 0)
+      unchecked.push({ check: "files", reason: `they stand beside ${wanted.first}, the first image of the release` });
     if (options.witness) say("record", await recordFits(options.witness, wanted));
   }
   if (!options.witness)
@@ -251,9 +257,15 @@ async function signedBefore(witness: RecordWitness | undefined, artifact: string
 
 type Gathered = Awaited<ReturnType<typeof signedAbout>>;
 
-function only(gathered: Gathered, predicateType: string, name: string): Result<string> {
-  const fits = gathered.signed.find((each) => each.statement.predicateType === predicateType);
-  return fits ? ok(`by ${fits.keyId.slice(0, 12)}`) : err(absent(gathered, name));
+function allSigned(members: readonly Gathered[]): Result<string> {
+  const keys = new Set<string>();
+  for (const gathered of members) {
+    const fits = gathered.signed.find((each) => each.statement.predicateType === signaturePredicate);
+    if (!fits) return err(absent(gathered, "signature"));
+    keys.add(fits.keyId.slice(0, 12));
+  }
+  const each = members.length > 1 ? `, it and its ${members.length - 1} platforms` : "";
+  return ok(`by ${[...keys].join(", ")}${each}`);
 }
 
 function absent({ refused }: Gathered, name: string): Fault {
@@ -265,6 +277,9 @@ const provenanceSchema = z.object({
   buildDefinition: z.object({
     externalParameters: z.object({ repository: z.string(), tag: z.string() }),
   }),
+  runDetails: z.object({
+    byproducts: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })).max(1000),
+  }),
   fairlead_record: z.object({ head: z.string() }),
   fairlead_commit: z.string(),
 });
@@ -274,6 +289,9 @@ interface Provenance {
   readonly tag: string;
   readonly commit: string;
   readonly head: string;
+  /** The first image it is about: the release's files refer to that one. */
+  readonly first: string;
+  readonly files: z.infer<typeof provenanceSchema>["runDetails"]["byproducts"];
 }
 
 function provenanceOf(gathered: Gathered, digest: string, reference: Reference): Result<Provenance> {
@@ -290,6 +308,8 @@ function provenanceOf(gathered: Gathered, digest: string, reference: Reference):
     tag: externalParameters.tag,
     commit: read.data.fairlead_commit,
     head: read.data.fairlead_record.head,
+    first: fits.statement.subject.flatMap((each) => each.digest["sha256"] ?? []).map((hex) => `sha256:${hex}`)[0] ?? "",
+    files: read.data.runDetails.byproducts,
   });
 }
 
@@ -317,13 +337,12 @@ function labelsFit(platforms: readonly PlatformConfig[], wanted: Provenance): Re
   return ok(`commit and version on ${platforms.length === 1 ? "its platform" : `all ${platforms.length} platforms`}`);
 }
 
-async function sbomsFit(visit: Visit, platforms: readonly PlatformConfig[]): Promise<Result<string>> {
+function sbomsFit(platforms: readonly Gathered[]): Result<string> {
   let packages = 0;
   let files = 0;
-  for (const { descriptor } of platforms) {
-    const gathered = await signedAbout(visit, descriptor.digest);
+  for (const gathered of platforms) {
     const listed = gathered.signed.find((each) => each.statement.predicateType === spdxPredicate);
-    if (!listed) return err(absent(gathered, `SBOM of ${descriptor.digest.slice(0, 19)}`));
+    if (!listed) return err(absent(gathered, "SBOM"));
     const document = z
       .object({ spdxVersion: z.literal("SPDX-2.3"), packages: z.array(z.unknown()), files: z.array(z.unknown()) })
       .safeParse(listed.statement.predicate);
@@ -332,6 +351,28 @@ async function sbomsFit(visit: Visit, platforms: readonly PlatformConfig[]): Pro
     files += document.data.files.length;
   }
   return ok(`SPDX 2.3 of ${platforms.length} platforms: ${packages} packages, ${files} files`);
+}
+
+/** The auxiliary files beside the image, or in what stands for a release without one, are those the provenance names. */
+async function filesFit(visit: Visit, root: RemoteManifest, { files }: Provenance): Promise<Result<string>> {
+  const { registry, repository } = visit.reference;
+  const carriers: ManifestDocument[] = [root.parsed];
+  const listed = await referrersOf(visit.client, registry, repository, root.descriptor.digest);
+  if (!listed.ok) return listed;
+  for (const each of listed.value) {
+    if (each.artifactType !== filesArtifact) continue;
+    const manifest = await manifestOf(visit, each.digest);
+    if (!manifest.ok) return manifest;
+    carriers.push(manifest.value.parsed);
+  }
+  const layers = carriers.flatMap((carrier) => (carrier.kind === "manifest" ? carrier.document.layers : []));
+  for (const { name, digest } of files) {
+    const layer = layers.find((each) => each.digest === `sha256:${digest.sha256}`);
+    if (!layer) return err(fault("refused", `${name} of the provenance is not published with it`));
+    const read = await readBlob(visit, layer, 0);
+    if (!read.ok) return read;
+  }
+  return ok(`${files.length} published with it are what the provenance says`);
 }
 
 async function recordFits(witness: RecordWitness, { head }: Provenance): Promise<Result<string>> {

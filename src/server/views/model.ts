@@ -339,6 +339,29 @@ export interface Station {
   readonly note: string;
 }
 
+/** What was signed for a release, and how anybody checks it. */
+export interface ReleaseProofView {
+  /** SHA-256 of the public key, hex. */
+  readonly key: string;
+  readonly signed: string;
+  /** Head of the record that the provenance names. */
+  readonly recordHead: string;
+  readonly statements: readonly {
+    readonly image: string;
+    readonly kind: string;
+    readonly subject: string;
+    readonly digest: string;
+  }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly digest: string;
+    readonly size: number;
+    readonly url: string;
+  }[];
+  /** Empty until it is published. */
+  readonly commands: readonly string[];
+}
+
 export interface ReleaseView extends ReleaseItem {
   readonly tagObject: string;
   readonly requestedBy: string;
@@ -365,6 +388,8 @@ export interface ReleaseView extends ReleaseItem {
   /** The component owns no image: its tag is the release. */
   readonly withoutImages: boolean;
   readonly pull: string | null;
+  /** null: nothing was signed (yet). */
+  readonly proof: ReleaseProofView | null;
   readonly others: readonly ReleaseItem[];
   readonly next: NextStep;
 }

@@ -15,6 +15,8 @@ import {
   releaseRows,
   runRow,
 } from "./records.ts";
+import { boundedLimit, imagesOfRuns, publicationsOfReleases, releaseRow, releaseRows, runRow } from "./records.ts";
+import { proofOf } from "./release-proof.ts";
 import type { ViewSources } from "./sources.ts";
 import { stripOf } from "./strip.ts";
 import { iso, pagePath, shellWord } from "./text.ts";
@@ -171,6 +173,7 @@ export async function showRelease(sources: ViewSources, id: string): Promise<Res
     })),
     withoutImages,
     pull: row.state === "published" ? pullOf(sources, item) : null,
+    proof: await proofOf(sources, row),
     others: (
       await releaseItems(
         sources,

@@ -4,6 +4,7 @@ import {
   type Mark,
   markOfPublication,
   pagePath,
+  type ReleaseProofView,
   type ReleaseView,
   type Station,
 } from "../../server/views/index.ts";
@@ -95,6 +96,7 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
           ])}
         />
       </Part>
+      {release.proof === null ? null : <Proof proof={release.proof} />}
       {release.findings.length === 0 || release.hold !== null ? null : (
         <Part title="Findings" note="of the preflight; none of them stopped it">
           <Table
@@ -144,6 +146,56 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
     </>
   );
 };
+
+const kinds: Readonly<Record<string, string>> = {
+  signature: "signature",
+  provenance: "provenance (SLSA 1.0)",
+  sbom: "bill of materials (SPDX 2.3)",
+};
+
+const Proof: FC<{ proof: ReleaseProofView }> = ({ proof }) => (
+  <>
+    <Part title="Proof" note="made before the tag was given; anybody checks it with a registry and the public key">
+      <Facts
+        facts={[
+          ["Signed by", <code>{proof.key.slice(0, 12)}</code>],
+          ["Signed", <Clock at={proof.signed} />],
+          ["Record", <code>{proof.recordHead.slice(0, 12)}</code>],
+        ]}
+      />
+      <Table
+        heads={["Statement", "About", "Digest"]}
+        empty=""
+        rows={proof.statements.map((each) => [
+          `${each.image}${each.image === "" ? "" : " "}${kinds[each.kind] ?? each.kind}`,
+          <Digest digest={each.subject} />,
+          <Digest digest={each.digest} />,
+        ])}
+      />
+      {proof.commands.map((command) => (
+        <p class="next">
+          <span class="dim">Check</span>
+          <span class="whole">
+            <code>{command}</code> <Copy text={command} />
+          </span>
+        </p>
+      ))}
+    </Part>
+    {proof.files.length === 0 ? null : (
+      <Part title="Files" note="published with the release; their addresses stay">
+        <Table
+          heads={["File", "Bytes", "Digest"]}
+          empty=""
+          rows={proof.files.map((file) => [
+            <a href={file.url}>{file.path}</a>,
+            file.size.toLocaleString("en"),
+            <Digest digest={file.digest} />,
+          ])}
+        />
+      </Part>
+    )}
+  </>
+);
 
 function markOf(station: Station): Mark {
   const marks: Readonly<Record<Station["state"], Mark>> = {
