@@ -76,10 +76,10 @@ import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor } from "./executor.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
-import { createPushDoor } from "./push-door.ts";
-import { toolchainsOf } from "./toolchains.ts";
 import { pinReader } from "./pin-reader.ts";
 import { composeProof } from "./proof.ts";
+import { createPushDoor } from "./push-door.ts";
+import { toolchainsOf } from "./toolchains.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;

@@ -24,8 +24,8 @@ import type { Promotion } from "../release/index.ts";
 import type { ResultStore } from "../results/index.ts";
 import type { Access } from "./access.ts";
 import { maintenanceRoutes } from "./maintenance-routes.ts";
-import { registryRoutes } from "./registry-routes.ts";
 import { type ProofParts, proofRoutes } from "./proof-routes.ts";
+import { registryRoutes } from "./registry-routes.ts";
 import { acting, type Route, reading } from "./routes.ts";
 import type { Views } from "./views/index.ts";
 

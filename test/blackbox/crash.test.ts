@@ -12,7 +12,7 @@ import {
 
 let family: ServedFamily;
 
-/** Two images, so that a release has four journal entries: verifying, each image's bytes, the tags. */
+/** Two images, so that a release has five journal entries: verifying, each image's bytes, the proof, the tags. */
 const twoImages = {
   ...greeter,
   files: { ...greeter.files, ".fairlead.yaml": `${greeter.files[".fairlead.yaml"]}  - name: second\n` },
@@ -62,7 +62,9 @@ function recordedDigests(row: ReleaseRow): readonly (string | null | undefined)[
   return ["greeter", "second"].map((name) => row.images.find((image) => image.name === name)?.digest);
 }
 
-const points = [1, 2, 3, 4].flatMap((entry) => ["before", "written", "effect"].map((moment) => `${entry}:${moment}`));
+const points = [1, 2, 3, 4, 5].flatMap((entry) =>
+  ["before", "written", "effect"].map((moment) => `${entry}:${moment}`),
+);
 
 describe("a release whose server is killed with SIGKILL", () => {
   it.each(points)("at journal entry %s is published once, with the digest that was recorded", async (point) => {
@@ -75,6 +77,10 @@ describe("a release whose server is killed with SIGKILL", () => {
     const { items: runs } = await family.api<{ items: RunRow[] }>("/runs?component=greeter");
     expect(runs.filter((run) => run.refs.base_ref === "v1.0.0").every((run) => run.state === "success")).toBe(true);
     expect(await digestsInRegistry()).toEqual(recordedDigests(row));
+    for (const image of ["greeter", "second"]) {
+      const verified = await family.fairlead("verify", `${new URL(family.url()).host}/fam/${image}:v1.0.0`);
+      expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining("verified")]);
+    }
   });
 
   it("while it builds runs again under a new build id, and is published once", async () => {

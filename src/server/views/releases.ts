@@ -7,15 +7,14 @@ import { runRefOf } from "./checks.ts";
 import { markOfRelease } from "./marks.ts";
 import type { List, ListFilter, NextStep, RegistryState, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
 import {
-  boundedLimit,
-  imagesOfRuns,
+  boundedLimit,boundedLimit, 
+  imagesOfRuns,imagesOfRuns, 
   notesOf,
-  publicationsOfReleases,
-  releaseRow,
-  releaseRows,
-  runRow,
+  publicationsOfReleases,publicationsOfReleases, 
+  releaseRow,releaseRow, 
+  releaseRows,releaseRows, 
+  runRow,runRow 
 } from "./records.ts";
-import { boundedLimit, imagesOfRuns, publicationsOfReleases, releaseRow, releaseRows, runRow } from "./records.ts";
 import { proofOf } from "./release-proof.ts";
 import type { ViewSources } from "./sources.ts";
 import { stripOf } from "./strip.ts";
