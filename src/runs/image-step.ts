@@ -17,7 +17,13 @@ export interface ImageStep {
   readonly epoch: number;
   readonly assembler: Assembler;
   /** What was in force while the run was carried out, for the provenance. */
-  readonly inForce: { readonly isolation: string; readonly network: string; readonly caches: string };
+  readonly inForce: {
+    readonly isolation: string;
+    readonly network: string;
+    readonly caches: string;
+    /** `name@digest` of the image that the steps ran in; `undefined` in the cage. */
+    readonly container: string | undefined;
+  };
   readonly log: LogWriter;
 }
 
@@ -61,8 +67,13 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
       warnings: warnings.map((warning) => warning.message),
       making: JSON.stringify({
         by: "assembler",
-        ...step.inForce,
-        toolchain: step.configuration.toolchain,
+        isolation: step.inForce.isolation,
+        network: step.inForce.network,
+        caches: step.inForce.caches,
+        toolchain: {
+          ...step.configuration.toolchain,
+          ...(step.inForce.container === undefined ? {} : { container: step.inForce.container }),
+        },
         bases: assembled.value.bases,
       }),
     });

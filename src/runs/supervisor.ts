@@ -387,8 +387,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       assembler: options.assembler,
       inForce: {
         isolation: isolation.full ? "full" : `partial, without ${isolation.missing.join(", ")}`,
-        network: "egress-proxy",
+        // Without full isolation nobody says what could be reached: the weakest is claimed.
+        network: isolation.full ? "egress-proxy" : "open",
         caches: scene.run.tier === "release" ? "none" : scene.run.tier,
+        container: scene.progress.ranIn,
       },
       log: scene.log,
     });
