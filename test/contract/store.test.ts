@@ -7,7 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ManualClock, nextBuildId, ok, systemIds } from "../../src/core/index.ts";
 import { createJournal, type EffectHandler } from "../../src/journal/index.ts";
 import { insertRelease, releasesOf } from "../../src/release/index.ts";
-import { appendFeed, lockHome, openStore, readFeed, type Store, tryOpenStore } from "../../src/store/index.ts";
+import {
+  appendFeed,
+  checkRecord,
+  lockHome,
+  openStore,
+  readFeed,
+  type Store,
+  sealRecord,
+  tryOpenStore,
+} from "../../src/store/index.ts";
 import { type PrivatePostgres, postgresPrograms, startPostgres } from "../fixtures/postgres.ts";
 import { programPath, run } from "../fixtures/programs.ts";
 import { turns, until } from "../fixtures/until.ts";
@@ -50,6 +59,22 @@ describe.each(["sqlite", "postgres"] as const)("the store on %s", (engine) => {
       await store.close();
     }
   }
+
+  test(`chains the record while several append to it${skipped}`, async () => {
+    await withStore(async (store, url) => {
+      const other = engine === "postgres" ? await openStore(url) : store;
+      const append = async (by: Store, start: number) => {
+        for (let seq = start; seq < start + 40; seq++) await by.transaction((trx) => appendFeed(by, trx, [noted(seq)]));
+      };
+      await Promise.all([append(store, 0), append(other, 100), sealRecord(store), sealRecord(other)]);
+      const { entries, head } = await sealRecord(store);
+      expect(await checkRecord(other.db)).toMatchObject({ ok: true, entries, head, unsealed: 0 });
+      expect(entries).toBe(80);
+      await sql`update feed set state = 'other' where subject = '105'`.execute(store.db);
+      expect(await checkRecord(store.db)).toMatchObject({ ok: false });
+      if (other !== store) await other.close();
+    });
+  });
 
   test(`makes its schema once and opens it again${skipped}`, () =>
     withStore(async (store, url) => {
