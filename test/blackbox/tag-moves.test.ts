@@ -125,6 +125,9 @@ describe("a tag that is not what it was when a killed server comes back", () => 
     "3:before",
     "3:written",
     "3:effect",
+    "4:before",
+    "4:written",
+    "4:effect",
   ];
   const changes = [
     [
@@ -149,7 +152,7 @@ describe("a tag that is not what it was when a killed server comes back", () => 
       const all = await atRest();
       await expectWhole(all);
       expect(all.every((row) => ["published", "failed", "closed", "quarantined"].includes(row.state))).toBe(true);
-      if (point === "3:effect") expect(all.some((row) => row.state === "published")).toBe(true);
+      if (point === "4:effect") expect(all.some((row) => row.state === "published")).toBe(true);
     },
   );
 });
