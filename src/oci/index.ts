@@ -2,6 +2,7 @@ export { createBaseSource } from "./base-source.ts";
 export type { CredentialSource, Credentials } from "./client/authorization.ts";
 export { createHostBudgets } from "./client/host-budget.ts";
 export { isLoopback } from "./client/hosts.ts";
+export type { RemoteManifest } from "./client/manifests.ts";
 export {
   type ContainerConfig,
   type Descriptor,

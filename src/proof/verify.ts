@@ -182,7 +182,7 @@ async function manifestOf(visit: Visit, digest: string) {
 /** Compares size and digest while reading; keeps the bytes of what is at most `keep` bytes. */
 async function readBlob(visit: Visit, blob: Descriptor, keep: number): Promise<Result<Uint8Array>> {
   const { registry, repository } = visit.reference;
-  const stream = await visit.client.blob(registry, repository, blob.digest);
+  const stream = await visit.client.blob(registry, repository, blob);
   if (!stream.ok) return stream;
   const hash = createHash(blob.digest.startsWith("sha512:") ? "sha512" : "sha256");
   const kept: Uint8Array[] = [];

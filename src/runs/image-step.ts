@@ -17,14 +17,17 @@ export interface ImageStep {
   readonly epoch: number;
   readonly assembler: Assembler;
   /** What was in force while the run was carried out, for the provenance. */
-  readonly inForce: {
-    readonly isolation: string;
-    readonly network: string;
-    readonly caches: string;
-    /** `name@digest` of the image that the steps ran in; `undefined` in the cage. */
-    readonly container: string | undefined;
-  };
+  readonly inForce: InForce;
   readonly log: LogWriter;
+}
+
+/** What confined a run, as its provenance says it. */
+export interface InForce {
+  readonly isolation: string;
+  readonly network: string;
+  readonly caches: string;
+  /** `name@digest` of the image that the steps ran in; `undefined` in the cage. */
+  readonly container: string | undefined;
 }
 
 /** Assembles every image of a revision, all or none. Their bytes go into the blob store; nothing is tagged. */

@@ -5,6 +5,7 @@ import type { Mount, Service } from "../execute/index.ts";
 import type { Component } from "../family/index.ts";
 import type { StagedTag, TakenImage } from "../registry/index.ts";
 import type { LogWriter } from "../results/index.ts";
+import type { InForce } from "./image-step.ts";
 import type { BuiltImage, Run } from "./model.ts";
 
 /** Where a run's own script pushes to: names that belong to the run, under a token that ends with it. */
@@ -68,6 +69,7 @@ export interface PushedStep {
   readonly labels: Readonly<Record<string, string>>;
   /** Images that the run assembled before. */
   readonly assembled: readonly BuiltImage[];
+  readonly inForce: InForce;
   readonly log: LogWriter;
 }
 
@@ -105,6 +107,15 @@ export async function collectPushed(step: PushedStep): Promise<Result<readonly B
       size: root.size,
       platforms: JSON.stringify(platforms),
       warnings,
+      // What a script did is its own: no base and no tool is claimed for it.
+      making: JSON.stringify({
+        by: "job",
+        isolation: step.inForce.isolation,
+        network: step.inForce.network,
+        caches: step.inForce.caches,
+        toolchain: step.inForce.container === undefined ? {} : { container: step.inForce.container },
+        bases: [],
+      }),
     });
   }
   return ok(images);

@@ -18,7 +18,7 @@ import {
 } from "../jobs/index.ts";
 import type { ArtifactMasking, LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
-import { buildImages, foreignName, imageLabels } from "./image-step.ts";
+import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
 import type { BuiltImage, Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
@@ -266,6 +266,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         foreign: (image) => foreignName(component, image, ownerOf(image)),
         labels: imageLabels(run, component, run.change === undefined ? run.head : main.finalSha),
         assembled: progress.images,
+        inForce: await inForce(scene),
         log,
       });
       if (!collected.ok) {
@@ -375,7 +376,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     configuration: ReleaseConfiguration,
   ): Promise<Stop | undefined> {
     if (configuration.images.length === 0) return undefined;
-    const isolation = await options.executor.isolation();
     const built = await buildImages({
       run: scene.run,
       component,
@@ -385,18 +385,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       commit: scene.run.change === undefined ? scene.run.head : main.finalSha,
       epoch: (await main.repository.describeCommit(scene.run.head)).committedAt,
       assembler: options.assembler,
-      inForce: {
-        isolation: isolation.full ? "full" : `partial, without ${isolation.missing.join(", ")}`,
-        // Without full isolation nobody says what could be reached: the weakest is claimed.
-        network: isolation.full ? "egress-proxy" : "open",
-        caches: scene.run.tier === "release" ? "none" : scene.run.tier,
-        container: scene.progress.ranIn,
-      },
+      inForce: await inForce(scene),
       log: scene.log,
     });
     if (!built.ok) return { state: "failure", description: built.error.message };
     scene.progress.images = built.value;
     return undefined;
+  }
+
+  /** Without full isolation nobody says what could be reached: the weakest is claimed. */
+  async function inForce({ run, progress }: Scene): Promise<InForce> {
+    const isolation = await options.executor.isolation();
+    return {
+      isolation: isolation.full ? "full" : `partial, without ${isolation.missing.join(", ")}`,
+      network: isolation.full ? "egress-proxy" : "open",
+      caches: run.tier === "release" ? "none" : run.tier,
+      container: progress.ranIn,
+    };
   }
 
   async function missingNeed(needs: readonly string[]): Promise<Stop | undefined> {

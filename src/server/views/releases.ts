@@ -7,13 +7,13 @@ import { runRefOf } from "./checks.ts";
 import { markOfRelease } from "./marks.ts";
 import type { List, ListFilter, NextStep, RegistryState, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
 import {
-  boundedLimit,boundedLimit, 
-  imagesOfRuns,imagesOfRuns, 
+  boundedLimit,
+  imagesOfRuns,
   notesOf,
-  publicationsOfReleases,publicationsOfReleases, 
-  releaseRow,releaseRow, 
-  releaseRows,releaseRows, 
-  runRow,runRow 
+  publicationsOfReleases,
+  releaseRow,
+  releaseRows,
+  runRow,
 } from "./records.ts";
 import { proofOf } from "./release-proof.ts";
 import type { ViewSources } from "./sources.ts";
