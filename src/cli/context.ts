@@ -32,6 +32,8 @@ export interface LocalRunRequest {
   /** Folder of the results; a new one among temporary files unless given. */
   readonly output: string | undefined;
   readonly unconfined: boolean;
+  /** Opens the environment on this terminal instead of carrying the run out. */
+  readonly shell: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly progress: (line: string) => void;
   /** The log, while it is written. */

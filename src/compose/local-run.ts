@@ -11,6 +11,7 @@ import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";
 import { createExecutor } from "./executor.ts";
+import { ownTerminal } from "./terminal.ts";
 import { toolchainsOf } from "./toolchains.ts";
 
 /**
@@ -19,6 +20,9 @@ import { toolchainsOf } from "./toolchains.ts";
  */
 export async function runHere(request: LocalRunRequest): Promise<Result<LocalRunResult>> {
   const { reproduction } = request;
+  const opened = request.shell ? ownTerminal(process.stdin, process.stdout) : ok(undefined);
+  if (!opened.ok) return opened;
+  const terminal = opened.value;
   const { run, family, buildId } = reproduction;
   const clock = systemClock;
   const ids = systemIds;
@@ -96,6 +100,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
         executor,
         env: request.env,
       }),
+      shell: terminal,
       workRoot: join(scratch, "work"),
       cacheRoot: join(cache, "build"),
     });
@@ -116,6 +121,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
       results: join(folder, results.pathOf(key)),
     });
   } finally {
+    terminal?.close();
     await executor.close();
     git.close();
     await rm(scratch, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import type { Result } from "../core/index.ts";
 import type { Tier } from "../family/index.ts";
 import type { JsonObject } from "../jobs/index.ts";
@@ -59,6 +60,8 @@ export interface ExecutionSpec {
   readonly container?: ContainerWish | undefined;
   /** Host names that are answered here when asked for over plain HTTP, and reach no network; needs the cage. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
+  /** A person at a terminal: the payload gets one of its own, and what is typed here, in frames. Not every executor can. */
+  readonly terminal?: { readonly typed: Readable } | undefined;
   /** Called with the bytes of stdout and stderr, in order. */
   readonly onOutput: (chunk: Uint8Array) => void;
 }

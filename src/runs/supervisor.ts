@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { type Clock, type Fault, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Executor, Mount, Outcome, Toolchain, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
@@ -34,6 +35,13 @@ export type ReadReleaseConfiguration = (
   component: Component,
 ) => Promise<Result<ReleaseConfiguration>>;
 
+/** Where a person types, and sees what is written. */
+export interface ShellTerminal {
+  /** In the frames of the executor. */
+  readonly typed: Readable;
+  readonly show: (chunk: Uint8Array) => void;
+}
+
 export interface SupervisorOptions {
   readonly clock: Clock;
   readonly family: () => Family;
@@ -46,6 +54,8 @@ export interface SupervisorOptions {
   readonly assembler: Assembler;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
   readonly toolchains: Toolchains;
+  /** A person opens the environment of a run instead of having it carried out. */
+  readonly shell?: { open(): ShellTerminal; close(): void } | undefined;
   /** Where `push` scripts push to; `undefined`: they are not run here. */
   readonly pushDoor?: PushDoor | undefined;
   /** Folder for checkouts; tmpfs is welcome. */
@@ -54,6 +64,7 @@ export interface SupervisorOptions {
   readonly cacheRoot: string;
 }
 
+const longestShellMs = 24 * 3_600_000;
 const logBound = 64 * 1024 * 1024;
 const treeLimits = { files: 500_000, bytes: 8 * 1024 ** 3 };
 const artifactBounds = { files: 5_000, bytes: 1024 ** 3 };
@@ -192,6 +203,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const privileged = mayBePrivileged(options.family(), run.job);
       const ignored = options.executor.ignored(withSecretsGiven(spec), privileged);
       for (const line of [...podLines(run.job, ignored), ...lines]) log.line(line);
+      if (options.shell) return await openShell(scene, place, container.argv.join(" "), container);
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
     }
     const { main } = place;
@@ -220,6 +232,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return missing;
     }
     scene.progress.tools = provided.tools;
+    if (options.shell) {
+      const steps = run.job.body.steps.filter((name) => name !== "images");
+      const scripts = steps.flatMap((name) => configuration.value[name] ?? []);
+      return await openShell(scene, place, scripts.join("; "), undefined);
+    }
     const until = options.clock.now() + run.job.timeoutMs;
     if (run.job.body.steps.includes("push") && configuration.value.push !== undefined)
       await announceBranches(main.repository, main.directory, testedBranch(run, main.finalSha));
@@ -285,6 +302,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return options.family().components.find((each) => each.images?.includes(image))?.name;
   }
 
+  /** The environment of the run, with a person in it: what it would have done is said, and left to them. */
+  async function openShell(scene: Scene, place: Place, would: string, container: Container | undefined): Promise<Stop> {
+    scene.log.line(`fairlead: the run itself would do: ${forOneLine(would, 2000)}`);
+    scene.log.line("fairlead: leave with exit or Ctrl-D");
+    const shell = ["/bin/sh", "-c", "command -v bash >/dev/null && exec bash -i; exec sh -i"];
+    const terminal = options.shell?.open();
+    const stop = await step(scene, place, "shell", shell, longestShellMs, container, undefined, terminal);
+    options.shell?.close();
+    return stop.state === "failure" ? { state: "success", description: "the shell was left" } : stop;
+  }
+
   async function step(
     scene: Scene,
     place: Place,
@@ -293,9 +321,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     timeoutMs: number,
     container?: Container,
     around?: PushSurroundings,
+    terminal?: ShellTerminal,
   ): Promise<Stop> {
     const { run, log } = scene;
-    log.line(`fairlead: step ${name}: ${argv.at(-1) ?? ""}`);
+    if (!terminal) log.line(`fairlead: step ${name}: ${argv.at(-1) ?? ""}`);
     const started = options.clock.now();
     const caches = run.tier === "release" ? undefined : join(options.cacheRoot, run.tier);
     if (caches) await mkdir(caches, { recursive: true });
@@ -331,7 +360,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       runId: run.id,
       buildId: scene.attempt.buildId,
       tier: run.tier,
-      argv: container ? expandArguments(argv, env) : argv,
+      argv: container && !terminal ? expandArguments(argv, env) : argv,
+      terminal: terminal && { typed: terminal.typed },
       cwd: place.cwd,
       env,
       pathPrefix: scene.progress.tools.flatMap((tool) => (tool.path === undefined ? [] : [tool.path])),
@@ -342,7 +372,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       network: "egress",
       container: containerWish(options.family(), run.job, container),
       services: around?.services,
-      onOutput: (chunk) => log.append(chunk),
+      onOutput: terminal?.show ?? ((chunk) => log.append(chunk)),
     });
     if (!execution.ok) {
       return execution.error.code === "missing-need"

@@ -11,6 +11,7 @@ interface RunOptions {
   readonly component?: string;
   readonly output?: string;
   readonly unconfined?: boolean;
+  readonly shell?: boolean;
 }
 
 export function addRun(program: Command, context: CommandContext): void {
@@ -23,6 +24,7 @@ export function addRun(program: Command, context: CommandContext): void {
     .option("--component <name>", "where several have a job of that name")
     .option("--output <folder>", "where the results go; default: a folder of temporary files")
     .option("--unconfined", "without a cage where this machine cannot give one")
+    .option("--shell", "opens the environment of the run instead, on a terminal of its own")
     .description("does a run here and now, as the server would: the way to reproduce")
     .addHelpText(
       "after",
@@ -47,6 +49,7 @@ export function addRun(program: Command, context: CommandContext): void {
       authorization: place.authorization,
       output: options.output,
       unconfined: options.unconfined === true,
+      shell: options.shell === true,
       env: deps.env,
       progress: (line) => output.progress(line),
       print: (bytes) => deps.stderr.write(forTerminal(decoder.decode(bytes, { stream: true }))),

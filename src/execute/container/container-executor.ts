@@ -75,6 +75,12 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
 
   async function start(spec: ExecutionSpec): Promise<Result<Execution>> {
     const wish = spec.container;
+    if (spec.terminal)
+      return err(
+        fault("refused", "a shell is opened in the cage, not in a container", {
+          hint: `${engine.name} run -it ${wish?.image ?? "IMAGE"} sh, or execute.kind: process`,
+        }),
+      );
     if (!wish)
       return err(fault("bad-input", "the job names no image, and the family file names none for generated jobs"));
     if (spec.tier === "stranger" && missing.length > 0)

@@ -22,6 +22,7 @@ import { cageArguments, cagedCommand } from "./cage.ts";
 import { openCgroups } from "./cgroups.ts";
 import { limitsCapability } from "./limits.ts";
 import { readCapabilities, readMachine } from "./machine.ts";
+import { terminalScript } from "./terminal.ts";
 
 export interface ProcessExecutorOptions {
   /** A folder of our own, mode 0700, kept between starts. */
@@ -144,7 +145,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       env: { ...how.env, [marker]: `${home}/${spec.buildId}` },
       detached: true,
       stdio: [
-        nothing,
+        spec.terminal ? "pipe" : nothing,
         output.writeFd,
         output.writeFd,
         ...(caged ? (["pipe", "pipe"] satisfies readonly "pipe"[]) : []),
@@ -152,6 +153,10 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     });
     closeSync(nothing);
     output.release();
+    if (spec.terminal && child.stdin) {
+      child.stdin.on("error", () => undefined);
+      spec.terminal.typed.pipe(child.stdin);
+    }
     const status = caged ? readStatus(child.stdio[4]) : undefined;
     if (caged) sendArguments(child.stdio[3], how.arguments ?? []);
     let ending: { readonly kind: "timed-out" | "aborted" | "limit"; readonly description: string } | undefined;
@@ -228,7 +233,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
   return {
     name: "process",
     start: async (asked): Promise<Result<Execution>> => {
-      const spec = { ...asked, env: withPath(asked) };
+      const spec = onTerminal({ ...asked, env: withPath(asked) });
       const refused = spec.tier === "stranger" && missing.length > 0;
       if (!refused && noCage.length === 0 && bubblewrap && prlimit) return ok(await caged(spec, bubblewrap, prlimit));
       if (refused) {
@@ -261,6 +266,12 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       await Promise.all([...running].map((execution) => execution.outcome));
     },
   };
+}
+
+/** Behind the program that gives it a terminal of its own, where a person looks on. */
+function onTerminal(spec: ExecutionSpec): ExecutionSpec {
+  if (!spec.terminal) return spec;
+  return { ...spec, argv: ["/usr/bin/perl", "-e", terminalScript, "--", ...spec.argv] };
 }
 
 function withPath({ env, pathPrefix }: ExecutionSpec): Readonly<Record<string, string>> {
