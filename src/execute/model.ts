@@ -68,7 +68,14 @@ export interface ExecutionSpec {
 
 /** What the supervisor got from the process: the only source of a run's outcome. */
 export interface Outcome {
-  readonly kind: "exited" | "timed-out" | "aborted" | "could-not-start" | "limit";
+  readonly kind:
+    | "exited"
+    | "timed-out"
+    | "aborted"
+    | "could-not-start"
+    | "limit"
+    /** Nobody saw how it ended: no verdict, never a success. */
+    | "lost";
   /** Exit code of the payload; -1 when a signal killed it; 127 on timeout, 130 when aborted (Prow's codes). */
   readonly exitCode: number;
   /** One sentence for people: `exited with 2`, `did not finish within 2h0m0s`. */

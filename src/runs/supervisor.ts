@@ -563,7 +563,8 @@ function checkoutStop(error: Fault & { readonly conflicts?: readonly string[] | 
 function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
   if (outcome.kind === "aborted")
     return { state: "aborted", description: signal.aborted ? String(signal.reason) : outcome.description };
-  if (outcome.kind === "could-not-start") return { state: "error", description: outcome.description };
+  if (outcome.kind === "could-not-start" || outcome.kind === "lost")
+    return { state: "error", description: outcome.description };
   if (outcome.kind === "exited" && outcome.exitCode === 0) return { state: "success", description: "succeeded" };
   return { state: "failure", description: `${name} ${outcome.description}` };
 }

@@ -324,6 +324,26 @@ describe("the executor container", () => {
     await executor.close();
   });
 
+  test(`takes a job whose engine was killed beside it for lost, not for green${skipped}`, async () => {
+    const { executor, found } = await opened();
+    const container = { image: found.image, pullPolicy: undefined, privileged: false, cpus: undefined };
+    let seen = () => {};
+    const ready = new Promise<void>((done) => {
+      seen = done;
+    });
+    const argv = ["sh", "-c", "echo ready; sleep 1000; exit 1"];
+    const execution = must(await executor.start(spec({ argv, container, onOutput: () => seen() })));
+    await ready;
+    if (execution.pid === undefined) throw new Error("the engine was not started");
+    process.kill(execution.pid, "SIGKILL");
+    expect(await execution.outcome).toMatchObject({
+      kind: "lost",
+      description: "podman lost it before its end was seen",
+    });
+    expect(await executor.sweep()).toBe(0);
+    await executor.close();
+  });
+
   test(`bounds memory, and gives privileges only where they are wished for${skipped}`, async () => {
     const { executor, found } = await opened();
     const container = { image: found.image, pullPolicy: undefined, privileged: false, cpus: undefined };

@@ -181,7 +181,10 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
       const reached = made.proxy?.reached() ?? [];
       if (failure) return { kind: "could-not-start", exitCode: 127, description: failure.message, reached };
       if (ending) return { ...ending, exitCode: ending.kind === "aborted" ? 130 : 127, reached };
-      if (!state?.started)
+      // An engine answers 0 for a container that still runs, as it does when only the one that follows it was killed.
+      if (!state || state.running)
+        return { kind: "lost", exitCode: -1, description: `${engine.name} lost it before its end was seen`, reached };
+      if (!state.started)
         return { kind: "could-not-start", exitCode: 127, description: "its container could not be started", reached };
       if (state.outOfMemory)
         return { kind: "limit", exitCode: state.exitCode, description: "took more than its memory", reached };
@@ -198,11 +201,12 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
   }
 
   async function stateOf(name: string) {
-    const format = "{{.State.ExitCode}} {{.State.OOMKilled}} {{.State.StartedAt}}";
+    const format = "{{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Running}} {{.State.StartedAt}}";
     const asked = await ask("inspect", "--type", "container", "--format", format, name);
-    const [code, outOfMemory, startedAt = ""] = asked.ok ? asked.value.stdout.trim().split(" ") : [];
+    const [code, outOfMemory, running, startedAt = ""] = asked.ok ? asked.value.stdout.trim().split(" ") : [];
     if (code === undefined || !/^\d+$/.test(code)) return undefined;
-    return { exitCode: Number(code), outOfMemory: outOfMemory === "true", started: !startedAt.startsWith("0001") };
+    const started = !startedAt.startsWith("0001");
+    return { exitCode: Number(code), outOfMemory: outOfMemory === "true", running: running === "true", started };
   }
 
   function engineCapabilities(seen: FoundEngine): readonly Capability[] {
