@@ -76,7 +76,7 @@ export interface Outcome {
     | "limit"
     /** Nobody saw how it ended: no verdict, never a success. */
     | "lost";
-  /** Exit code of the payload; -1 when a signal killed it; 127 on timeout, 130 when aborted (Prow's codes). */
+  /** Exit code of the payload, 128 and the signal where one ended it; 127 on timeout, 130 when aborted (Prow's codes). */
   readonly exitCode: number;
   /** One sentence for people: `exited with 2`, `did not finish within 2h0m0s`. */
   readonly description: string;

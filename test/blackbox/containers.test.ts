@@ -89,6 +89,7 @@ describe("a family whose runs are containers", () => {
     expect(refused.log).not.toContain("\nmounted\n");
     expect(refused.log).toContain("the family file does not list it under execute.privileged");
     expect(given.log).not.toContain("execute.privileged");
+    expect(given.log).toContain("\nmounted\n");
   });
 
   test(`tells an image that cannot be pulled as an error, not as a red job${lacks}`, async () => {
