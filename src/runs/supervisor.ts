@@ -1,32 +1,34 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { type Clock, type Fault, forOneLine, type Result } from "../core/index.ts";
-import type { Capability, Executor, Mount, Outcome, Toolchain, Toolchains } from "../execute/index.ts";
+import { type Clock, forOneLine, type Result } from "../core/index.ts";
+import type { Capability, Executor, Mount, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import { announceBranches, type Git, type JobCheckout } from "../git/index.ts";
 import type { Assembler } from "../images/index.ts";
-import {
-  type Container,
-  containersOf,
-  expandArguments,
-  extraRefsOf,
-  type Job,
-  jobEnvironment,
-  prowJobOf,
-  type Refs,
-  withSecretsGiven,
-} from "../jobs/index.ts";
-import type { ArtifactMasking, LogWriter, ResultKey, ResultStore, Started } from "../results/index.ts";
+import { type Container, containersOf, expandArguments, jobEnvironment, withSecretsGiven } from "../jobs/index.ts";
+import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
+import { createConclusions, endOf, type Progress } from "./conclusion.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
-import type { BuiltImage, Run, RunEnd } from "./model.ts";
+import type { Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
 import { removeTree } from "./remove-tree.ts";
+import {
+  componentFor,
+  describeRefs,
+  isCloned,
+  mainTree,
+  refsOfRun,
+  resultKeyOf,
+  startedOf,
+  testedBranch,
+} from "./run-refs.ts";
 import type { Supervisor } from "./scheduler.ts";
 import type { Secrets } from "./secret-sources.ts";
 import { type GivenSecrets, secretMounts, secretsFor } from "./secrets.ts";
+import { aborted, checkoutStop, notRun, type Stop, stopOf } from "./stops.ts";
 import { provideTools } from "./toolchain-step.ts";
 
 /** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
@@ -67,7 +69,6 @@ export interface SupervisorOptions {
 const longestShellMs = 24 * 3_600_000;
 const logBound = 64 * 1024 * 1024;
 const treeLimits = { files: 500_000, bytes: 8 * 1024 ** 3 };
-const artifactBounds = { files: 5_000, bytes: 1024 ** 3 };
 const executionLimits = {
   logBytes: logBound,
   diskBytes: 20 * 1024 ** 3,
@@ -77,27 +78,12 @@ const executionLimits = {
 const insideGopath = "/home/prow/go";
 const insideArtifacts = "/logs/artifacts";
 
-/** Where an attempt stands while it is carried out: what its end will say. */
-interface Progress {
-  testedCommit: string | undefined;
-  testedTree: string | undefined;
-  images: readonly BuiltImage[];
-  exitCode: number | undefined;
-  /** Tools of exact versions that its steps stand on. */
-  tools: readonly Toolchain[];
-  /** The image that the job ran in, `name@digest`; `undefined` for a process. */
-  ranIn: string | undefined;
-}
-
-/** A run ended early: its state and the sentence. */
-interface Stop {
-  readonly state: RunEnd["state"];
-  readonly description: string;
-  readonly notRunNeed?: string | undefined;
-}
-
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const folderOf = (buildId: string) => join(options.workRoot, buildId);
+  const { writeProwJob, finish } = createConclusions({
+    ...options,
+    artifactsOf: (buildId) => join(folderOf(buildId), "artifacts"),
+  });
 
   async function run(
     run: Run,
@@ -444,169 +430,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return undefined;
   }
 
-  /** Prow 5.1: readers of a bucket look for the object itself; one that cannot be written stops nothing. */
-  async function writeProwJob(
-    run: Run,
-    key: ResultKey,
-    attempt: { readonly buildId: string; readonly startedAt: number },
-    now: { readonly state: RunEnd["state"] | "pending"; readonly reason?: string; readonly completedAt?: number },
-  ): Promise<void> {
-    const optional = run.type === "presubmit" ? { "prow.k8s.io/is-optional": String(run.job.optional) } : {};
-    const document = prowJobOf({
-      job: run.job,
-      runId: run.id,
-      buildId: attempt.buildId,
-      refs: run.refs,
-      createdAt: run.createdAt,
-      pendingAt: attempt.startedAt,
-      url: options.runUrl(run.id),
-      triggerLabels: optional,
-      ...now,
-    });
-    await options.results.writeDocument(key, "prowjob.json", document);
-  }
-
-  async function finish(
-    run: Run,
-    key: ResultKey,
-    log: LogWriter,
-    stop: Stop,
-    progress: Progress,
-    attempt: { readonly buildId: string; readonly startedAt: number },
-    masking: ArtifactMasking | undefined,
-  ): Promise<RunEnd> {
-    const left = join(folderOf(attempt.buildId), "artifacts");
-    const collected = await options.results.collect(key, left, artifactBounds, masking);
-    const leftOut = collected.ok ? collected.value.leftOut : [collected.error.message];
-    for (const line of leftOut.slice(0, 20)) log.line(`fairlead: artifact left out: ${line}`);
-    const tests = await options.results.readTests(key);
-    log.line(`fairlead: ${stop.state}: ${stop.description}`);
-    const closed = await log.close();
-    const dropped = closed.dropped > 0 ? ` (${closed.dropped} bytes of log were dropped over the bound)` : "";
-    const passed = stop.state === "success";
-    // Before the end is written, since mirroring starts there.
-    const completedAt = options.clock.now();
-    await writeProwJob(run, key, attempt, { state: stop.state, reason: stop.description, completedAt });
-    const finished = await options.results.finish(key, {
-      at: options.clock.now(),
-      passed,
-      result: passed ? "SUCCESS" : stop.state === "aborted" ? "ABORTED" : "FAILURE",
-      revision: run.head,
-      metadata: {
-        "tested-commit": progress.testedCommit ?? "",
-        job: run.job.name,
-        description: stop.description,
-        ...Object.fromEntries(progress.tools.map((tool) => [`toolchain-${tool.name}`, tool.version])),
-        ...(progress.ranIn === undefined ? {} : { "job-image": progress.ranIn }),
-      },
-    });
-    const known = tests.passed + tests.failed + tests.skipped > 0 || tests.problems.length > 0;
-    const said = { ...stop, description: `${stop.description}${dropped}` };
-    return endOf(
-      finished.ok ? said : { state: "error", description: finished.error.message },
-      progress,
-      known ? JSON.stringify(tests) : undefined,
-    );
-  }
-
   return { run, tidy: (buildId) => removeTree(folderOf(buildId)) };
-}
-
-export function resultKeyOf(run: Run, buildId: string): ResultKey {
-  return {
-    type: run.type,
-    job: run.job.name,
-    buildId,
-    org: run.refs.org,
-    repo: run.refs.repo,
-    pull: run.change,
-  };
-}
-
-function endOf(stop: Stop, progress: Progress, tests: string | undefined): RunEnd {
-  return {
-    state: stop.state,
-    description: stop.description,
-    exitCode: progress.exitCode,
-    notRunNeed: stop.notRunNeed,
-    testedCommit: progress.testedCommit,
-    testedTree: progress.testedTree,
-    tests,
-    images: stop.state === "success" ? progress.images : [],
-  };
-}
-
-function notRun(need: string, detail: string, mend: string): Stop {
-  return { state: "error", description: `not run here: needs ${need} (${detail}); ${mend}`, notRunNeed: need };
-}
-
-function aborted(signal: AbortSignal): Stop {
-  return { state: "aborted", description: String(signal.reason) };
-}
-
-function checkoutStop(error: Fault & { readonly conflicts?: readonly string[] | undefined }, log: LogWriter): Stop {
-  log.line(`fairlead: ${forOneLine(error.message, 1000)}`);
-  const conflicts = error.conflicts ?? [];
-  if (conflicts.length > 0) {
-    // A name of a file may hold a newline, which would begin a line that looks like ours.
-    const shown = conflicts.slice(0, 100).map((path) => forOneLine(path, 200));
-    for (const path of shown) log.line(`fairlead: conflict in ${path}`);
-    const named = shown.slice(0, 5).join(", ");
-    return {
-      state: "failure",
-      description: `conflicts with its base in ${named}${conflicts.length > 5 ? ` and ${conflicts.length - 5} more` : ""}`,
-    };
-  }
-  return { state: error.code === "limit" ? "failure" : "error", description: error.message };
-}
-
-function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
-  if (outcome.kind === "aborted")
-    return { state: "aborted", description: signal.aborted ? String(signal.reason) : outcome.description };
-  if (outcome.kind === "could-not-start" || outcome.kind === "lost")
-    return { state: "error", description: outcome.description };
-  if (outcome.kind === "exited" && outcome.exitCode === 0) return { state: "success", description: "succeeded" };
-  return { state: "failure", description: `${name} ${outcome.description}` };
-}
-
-function startedOf(run: Run, at: number): Started {
-  const extra = extraRefsOf(run.job);
-  const refs = run.type === "periodic" ? (extra.find((each) => each.auxiliary !== true) ?? run.refs) : run.refs;
-  return { at, refs, extraRefs: extra.filter((each) => each !== refs), runId: run.id };
-}
-
-/** Prow 4.5: the primary repository, else the first extra one that is not auxiliary. */
-function mainTree(checkedOut: Result<JobCheckout, unknown>): JobCheckout["trees"][number] | undefined {
-  if (!checkedOut.ok) return undefined;
-  return checkedOut.value.trees.find((tree) => tree.refs.auxiliary !== true) ?? checkedOut.value.trees[0];
-}
-
-/** Prow 1.2, 1.4: undecorated jobs get no checkout, nor do those that say so. */
-function isCloned(job: Job): boolean {
-  return job.decoration !== undefined && job.decoration.skip_cloning !== true;
-}
-
-/** Primary refs first; periodics have extra refs alone (Prow 3.4). */
-function refsOfRun(run: Run): readonly Refs[] {
-  const extra = extraRefsOf(run.job);
-  return run.type === "periodic" ? extra : [run.refs, ...extra];
-}
-
-function componentFor(family: Family, refs: Refs): { readonly name: string; readonly url: string } | undefined {
-  const found = family.components.find((each) => each.org === refs.org && each.repo === refs.repo);
-  return found && { name: found.name, url: found.repository };
-}
-
-/** Where `origin/<branch>` stands for the run: at what it tests. */
-function testedBranch(run: Run, commit: string): { readonly branch: string; readonly commit: string } | undefined {
-  const branch = /^refs\/heads\/(.+)$/.exec(run.ref)?.[1];
-  return branch === undefined ? undefined : { branch, commit };
-}
-
-function describeRefs(refs: Refs): string {
-  const base = `${refs.base_ref} at ${refs.base_sha.slice(0, 7)}`;
-  const pulls = (refs.pulls ?? []).map((pull) => `#${pull.number} at ${pull.sha.slice(0, 7)}`);
-  return pulls.length === 0 ? base : `${base} merged with ${pulls.join(", ")}`;
 }
 
 /** An image has its own PATH and HOME; a process of this machine gets ours. */
