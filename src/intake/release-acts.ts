@@ -3,7 +3,7 @@ import { type Component, lineOfBranch, mayMaintain, type Principal, parseVersion
 import type { Forge } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
 import { type Plan, releaseRuns } from "../plan/index.ts";
-import type { Finding, Unchecked, Verdict } from "../policy/index.ts";
+import { approvalRefusal, type Finding, type Unchecked, type Verdict } from "../policy/index.ts";
 import { advance, findRelease, releasesOf } from "../release/index.ts";
 import { insertRun } from "../runs/index.ts";
 import { type FactSources, gatherFacts, maintainersOf } from "./facts.ts";
@@ -206,14 +206,9 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
       return err(fault("refused", `${id} is ${release.state}; only a quarantined release is approved`));
     if (reason.trim() === "") return err(fault("bad-input", "an approval needs a reason; it is kept"));
     const findings: readonly Finding[] = JSON.parse(release.findings);
-    const final = findings.find((finding) => finding.severity === "refuse" && !finding.overridable);
-    if (final)
-      return err(
-        fault("refused", `nobody may approve this: ${final.message}`, {
-          hint: final.satisfiedBy,
-          facts: { rule: final.rule },
-        }),
-      );
+    const refusal = approvalRefusal(findings, by, release.requested_by);
+    if (refusal)
+      return err(fault("refused", refusal.message, { hint: refusal.satisfiedBy, facts: { rule: refusal.rule } }));
     const repository = await options.git.open(release.component);
     const tag = (await repository.refs()).find((ref) => ref.name === `refs/tags/${release.version}`);
     if (tag?.object !== release.tag_object)

@@ -1,3 +1,4 @@
+export { approvalRefusal } from "./approval.ts";
 export { type Freeze, freezeOn, inForce } from "./freeze.ts";
 export { type MissingFix, missingOn } from "./missing-fixes.ts";
 export type * from "./model.ts";

@@ -172,7 +172,7 @@ export const rulesOfCommits: readonly Rule[] = [
       return found(
         `${facts.actor.user} is no maintainer of ${facts.component}`,
         facts.maintainers.length > 0
-          ? `one of ${facts.maintainers.join(", ")} approves it`
+          ? `one of ${facts.maintainers.join(", ")} pushes it, or an administrator approves it`
           : "an administrator approves it",
         { pusher: facts.actor.user },
       );
