@@ -30,7 +30,7 @@ async function sit(lines: readonly (readonly [typed: string, answered: RegExp])[
   let seen = "";
   let from = 0;
   const pending = [...lines];
-  let waiting: RegExp | undefined = /leave with exit[^]*[$#] /;
+  let waiting: RegExp | undefined = /leave with exit[\s\S]*[$#] /;
   child.stdout.on("data", (chunk: Buffer) => {
     seen += chunk.toString();
     if (!waiting?.test(seen.slice(from))) return;
@@ -46,7 +46,7 @@ async function sit(lines: readonly (readonly [typed: string, answered: RegExp])[
 describe("fairlead run --shell", () => {
   test(`opens the environment of the run on a terminal of its own${lacks}`, async () => {
     const seen = await sit([
-      ["stty size; tty; echo $JOB_NAME-$PULL_NUMBER; cat a.txt; pwd\n", /go\/src\/[^]*[$#] /],
+      ["stty size; tty; echo $JOB_NAME-$PULL_NUMBER; cat a.txt; pwd\n", /go\/src\/[\s\S]*[$#] /],
       ["sleep 1000\n", /sleep 1000/],
       ["\u0003", /[$#] /],
       ["echo still here; kill -0 1 && echo own-pids; exit 3\n", /exit/],
