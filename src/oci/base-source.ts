@@ -23,7 +23,7 @@ export function createBaseSource(options: BaseSourceOptions) {
 
   function placesOf(reference: Reference, mirrorFirst: boolean): readonly { host: string; repository: string }[] {
     const origin = { host: reference.registry, repository: reference.repository };
-    const mirror = options.mirrors()[reference.registry];
+    const mirror = namesOf(reference.registry).flatMap((name) => options.mirrors()[name] ?? [])[0];
     if (mirror === undefined || !mirrorFirst) return [origin];
     const slash = mirror.indexOf("/");
     const host = slash < 0 ? mirror : mirror.slice(0, slash);
@@ -43,7 +43,7 @@ export function createBaseSource(options: BaseSourceOptions) {
         }),
       );
     }
-    if (hosts.length > 0 && !hosts.includes(reference.value.registry)) {
+    if (hosts.length > 0 && !namesOf(reference.value.registry).some((name) => hosts.includes(name))) {
       return err(
         fault("refused", `base images are not pulled from ${reference.value.registry}`, {
           hint: "an administrator adds it to registries.baseHosts in the family file",
@@ -119,7 +119,7 @@ export function createBaseSource(options: BaseSourceOptions) {
       if (!kept.ok) return kept;
       const { parsed, descriptor, bytes } = chosen.value;
       if (parsed.kind !== "manifest") return err(fault("bad-input", `${text} is an index of indexes`));
-      for (const blob of [parsed.document.config, ...parsed.document.layers]) {
+      for (const blob of [parsed.document.config, ...parsed.document.layers.filter((layer) => !isElsewhere(layer))]) {
         const there = await keepBlob(reference.value, blob);
         if (!there.ok) return there;
       }
@@ -150,7 +150,17 @@ function fits(has: Platform | undefined, wanted: Platform): boolean {
   if (has?.os !== wanted.os || has.architecture !== wanted.architecture) return false;
   if (wanted.variant !== undefined && has.variant !== undefined && has.variant !== wanted.variant) return false;
   const version = wanted["os.version"];
-  return version === undefined || (has["os.version"] ?? "").startsWith(version);
+  return version === undefined || `${has["os.version"] ?? ""}.`.startsWith(`${version.replace(/\.$/, "")}.`);
+}
+
+/** Docker's hub is served under another host than the one that people write. */
+function namesOf(host: string): readonly string[] {
+  return host === "registry-1.docker.io" ? ["docker.io", host] : [host];
+}
+
+/** Docker: layers that only their own address serves are not asked for. */
+function isElsewhere(layer: Descriptor): boolean {
+  return /\.foreign\.|\.nondistributable\./.test(layer.mediaType);
 }
 
 function nameOf(platform: Platform | undefined): string {

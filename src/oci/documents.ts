@@ -65,6 +65,20 @@ export interface ContainerConfig {
   readonly WorkingDir?: string | undefined;
   readonly Labels?: Readonly<Record<string, string>> | undefined;
   readonly StopSignal?: string | undefined;
+  /** Docker's own, kept by BuildKit in OCI images too. Times in nanoseconds. */
+  readonly Healthcheck?: Healthcheck | undefined;
+  readonly Shell?: readonly string[] | undefined;
+  readonly OnBuild?: readonly string[] | null | undefined;
+}
+
+/** Docker image specification 1.2: `Test` begins with `NONE`, `CMD` or `CMD-SHELL`. */
+interface Healthcheck {
+  readonly Test: readonly string[];
+  readonly Interval?: number | undefined;
+  readonly Timeout?: number | undefined;
+  readonly StartPeriod?: number | undefined;
+  readonly StartInterval?: number | undefined;
+  readonly Retries?: number | undefined;
 }
 
 export interface HistoryEntry {

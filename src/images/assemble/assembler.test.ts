@@ -103,6 +103,47 @@ describe("assembler", () => {
     expect(config.history?.filter((entry) => entry.empty_layer !== true)).toHaveLength(1);
   });
 
+  it("keeps what Docker keeps for those who start the image, and carries out what a base asks for", async () => {
+    const below = await folderWith({
+      Dockerfile:
+        'FROM scratch\nMAINTAINER A B <a@example.org>\nSHELL ["/bin/ash", "-c"]\nHEALTHCHECK --interval=1m30s --retries=2 CMD ["/a"]\nONBUILD COPY given /given\nONBUILD LABEL by=base\n',
+    });
+    const base = must(await assemble(below));
+    bases.set("example.org/trigger:1", base.root);
+    const told = await read(base.root.digest);
+    expect(told.config).toMatchObject({
+      author: "A B <a@example.org>",
+      config: {
+        Healthcheck: { Test: ["CMD", "/a"], Interval: 90_000_000_000, Retries: 2 },
+        OnBuild: ["COPY given /given", "LABEL by=base"],
+      },
+    });
+    const above = { Dockerfile: "FROM example.org/trigger:1\nADD other /other\nCMD run it\n", other: "o" };
+    const image = must(await assemble(await folderWith({ ...above, given: "g" })));
+    const { manifest, config } = await read(image.root.digest);
+    expect(config.config).toMatchObject({ Cmd: ["/bin/ash", "-c", "run it"], Labels: { by: "base" } });
+    expect(config.config?.OnBuild).toBeUndefined();
+    expect(await members(manifest.layers[0]?.digest ?? "")).toEqual(["-rw-r--r-- 0/0 given"]);
+    expect(await members(manifest.layers[1]?.digest ?? "")).toEqual(["-rw-r--r-- 0/0 other"]);
+    const without = await assemble(await folderWith(above));
+    expect(!without.ok && without.error).toMatchObject({
+      message: "given is not in the build context",
+      place: { file: "ONBUILD of example.org/trigger:1", line: 2, column: 6 },
+    });
+  });
+
+  it("gives the folders of WORKDIR to the image's user, by name or number", async () => {
+    const context = await folderWith({
+      Dockerfile:
+        "FROM scratch\nCOPY passwd /etc/passwd\nUSER app\nWORKDIR /one\nUSER 5:6\nWORKDIR /two\nUSER nobody-knows\nWORKDIR /three\n",
+      passwd: "app:x:7:8::/:/x\n",
+    });
+    const { manifest } = await read(must(await assemble(context)).root.digest);
+    const made: (readonly string[])[] = [];
+    for (const layer of manifest.layers.slice(1)) made.push(await members(layer.digest));
+    expect(made).toEqual([["drwxr-xr-x 7/8 one/"], ["drwxr-xr-x 5/6 two/"], ["drwxr-xr-x 0/0 three/"]]);
+  });
+
   it("makes the same bytes whatever the times, modes, umask and order of creation", async () => {
     const files = {
       Dockerfile: 'FROM scratch\nCOPY a /a/\nENTRYPOINT ["/a/y"]\n',
@@ -197,9 +238,14 @@ describe("assembler", () => {
     ["an empty base", "ARG X\nFROM $X\n", 2, /is empty/],
     ["COPY --from an image that is not there", "FROM scratch\nCOPY --from=x a b\n", 2, /^no x$/],
     ["an owner by name", "FROM scratch\nCOPY --chown=nobody a /b\n", 2, /owner nobody/],
+    ["ADD of an address", "FROM scratch\nADD https://example.org/x /x\n", 2, /downloads nothing/],
+    ["ADD of an archive", "FROM scratch\nADD a.tgz /x\n", 2, /would unpack a.tgz/],
+    ["a health check of nothing", "FROM scratch\nHEALTHCHECK --interval=5s NONE\n", 2, /NONE alone/],
+    ["a health check at no time", "FROM scratch\nHEALTHCHECK --interval=x CMD a\n", 2, /no duration/],
+    ["a shell in the shell form", "FROM scratch\nSHELL ash\n", 2, /JSON form/],
     ["nothing", "# only a comment\n", 1, /no FROM/],
   ])("refuses with the line: %s", async (_name, dockerfile, line, message) => {
-    const context = await folderWith({ Dockerfile: dockerfile, a: "a", b: "b" });
+    const context = await folderWith({ Dockerfile: dockerfile, a: "a", b: "b", "a.tgz": gzipSync("a") });
     await symlink("/etc/passwd", join(context, "leak"));
     const result = await assemble(context);
     expect(!result.ok && result.error.message).toMatch(message);
@@ -259,7 +305,7 @@ describe("assembler", () => {
       "-rw-r--r-- 0/0 out/later",
       "-rw-r--r-- 0/0 out/same",
     ]);
-    expect(await members(manifest.layers[1]?.digest ?? "")).toEqual(["-rwx------ 0/0 local"]);
+    expect(await members(manifest.layers[1]?.digest ?? "")).toEqual(["-rwx------ 7/8 local"]);
     const gone = await folderWith({ Dockerfile: "FROM scratch\nCOPY --from=example.org/tools:1 /srv/old/gone /x\n" });
     const missing = await assemble(gone);
     expect(!missing.ok && missing.error.message).toBe("/srv/old/gone is not in example.org/tools:1");

@@ -4,6 +4,7 @@ import { openContext } from "../context/context.ts";
 import type { Compression } from "../layers/compression.ts";
 import { createLayerReader } from "../layers/read-layer.ts";
 import type { AssembledImage, AssembleRequest, Assembler, BaseSource } from "../model.ts";
+import { withBuildNumber } from "../windows-versions.ts";
 import { buildPlatform, type PlatformImage } from "./platform-image.ts";
 
 export interface AssemblerOptions {
@@ -28,9 +29,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         return known;
       };
       const { labels, epoch } = request;
-      const built = await inTurn(request.platforms, (spec) =>
-        buildPlatform({ ...options, layers, context, spec, labels, epoch, resolveBase }),
-      );
+      const built = await inTurn(request.platforms, (asked) => {
+        const spec = { ...asked, platform: withBuildNumber(asked.platform) };
+        return buildPlatform({ ...options, layers, context, spec, labels, epoch, resolveBase });
+      });
       if (!built.ok) return built;
       const images = built.value;
       const first = images[0];

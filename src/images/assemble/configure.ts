@@ -4,6 +4,7 @@ import type { ContainerConfig } from "../../oci/index.ts";
 import { type Instruction, placeOf } from "../dockerfile/instructions.ts";
 import { type Lookup, substitute } from "../dockerfile/substitute.ts";
 import { jsonForm, quotedWords, spacedWords, splitPair, type Word } from "../dockerfile/words.ts";
+import { healthcheckOf } from "./healthcheck.ts";
 
 const mostPorts = 1000;
 
@@ -19,7 +20,8 @@ export interface Configuring {
 export function configure(configuring: Configuring): Result<Partial<ContainerConfig>> {
   const { instruction, config, lookup, setCmd, windows } = configuring;
   const { rest } = instruction;
-  const command = () => jsonForm(rest) ?? (windows ? ["cmd", "/S", "/C", rest] : ["/bin/sh", "-c", rest]);
+  const shell = config.Shell ?? (windows ? ["cmd", "/S", "/C"] : ["/bin/sh", "-c"]);
+  const command = () => jsonForm(rest) ?? [...shell, rest];
   switch (instruction.name) {
     case "CMD":
       return ok({ Cmd: command() });
@@ -37,7 +39,18 @@ export function configure(configuring: Configuring): Result<Partial<ContainerCon
       return ok({ Env: [...all].map(([name, value]) => `${name}=${value}`) });
     }
     case "MAINTAINER":
-      return ok({ Labels: { ...config.Labels, maintainer: rest } });
+      return ok({});
+    case "HEALTHCHECK":
+      return healthcheckOf(instruction);
+    case "SHELL": {
+      const Shell = jsonForm(rest);
+      if (Shell && Shell.length > 0) return ok({ Shell });
+      return err(
+        fault("bad-input", 'SHELL takes the JSON form, ["program", "argument"]', { place: placeOf(instruction, 0) }),
+      );
+    }
+    case "ONBUILD":
+      return ok({ OnBuild: [...(config.OnBuild ?? []), rest] });
     case "EXPOSE":
       return exposed(configuring);
     case "VOLUME": {

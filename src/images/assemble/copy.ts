@@ -6,6 +6,7 @@ import { type Instruction, placeOf } from "../dockerfile/instructions.ts";
 import { type Lookup, substitute } from "../dockerfile/substitute.ts";
 import { jsonForm, spacedWords, type Word } from "../dockerfile/words.ts";
 import type { TarEntry } from "../layers/tar.ts";
+import { isRemote, unpackedByAdd } from "./add.ts";
 import { emptyFolder, type ImageTree, locate, putNode } from "./image-tree.ts";
 import { type Owner, ownerOf } from "./owner.ts";
 
@@ -14,6 +15,8 @@ export function imagePath(workingDir: string, path: string, windows: boolean): s
   const plain = (text: string) => (windows ? text.replaceAll("\\", "/").replace(/^[A-Za-z]:/, "") : text);
   return posix.resolve("/", plain(workingDir), plain(path)).slice(1);
 }
+
+const root: Owner = { uid: 0, gid: 0 };
 
 export interface Copying {
   readonly instruction: Instruction;
@@ -31,7 +34,9 @@ export async function copyEntries(copying: Copying): Promise<Result<readonly Tar
   if (!words.ok) return words;
   const destination = words.value.at(-1);
   if (destination === undefined || words.value.length < 2)
-    return err(fault("bad-input", "COPY needs a source and a destination", { place: placeOf(instruction) }));
+    return err(
+      fault("bad-input", `${instruction.name} needs a source and a destination`, { place: placeOf(instruction) }),
+    );
   const at = (word: Word, error: { code: "bad-input"; message: string; hint?: string | undefined }) =>
     err({ ...error, place: placeOf(instruction, word.at) });
   const options = await optionsOf(copying);
@@ -39,11 +44,24 @@ export async function copyEntries(copying: Copying): Promise<Result<readonly Tar
 
   const found: { readonly path: string; readonly entry: CopyEntry }[] = [];
   for (const word of words.value.slice(0, -1)) {
+    if (instruction.name === "ADD" && isRemote(word.text))
+      return at(word, {
+        code: "bad-input",
+        message: `ADD downloads nothing here: ${word.text.slice(0, 100)}`,
+        hint: "fetch it, and check it, in the `build` script and COPY it",
+      });
     const paths = await source.find(word.text);
     if (!paths.ok) return err({ ...paths.error, place: placeOf(instruction, word.at) });
     for (const path of paths.value) {
       const entry = await source.entryAt(path);
       if (!entry.ok) return err({ ...entry.error, place: placeOf(instruction, word.at) });
+      const unpacked = instruction.name === "ADD" && (await unpackedByAdd(entry.value));
+      if (unpacked)
+        return at(word, {
+          code: "bad-input",
+          message: `ADD would unpack ${path}, which the built-in assembler does not`,
+          hint: "unpack it in the `build` script and COPY what was in it",
+        });
       found.push({ path, entry: entry.value });
     }
   }
@@ -80,16 +98,16 @@ export async function copyEntries(copying: Copying): Promise<Result<readonly Tar
       put(members, posix.join(target, relative), inner, owner, mode);
     }
   }
-  return ok(settle(tree, members, owner));
+  return ok(settle(tree, members, owner ?? root));
 }
 
 /** Folders to be made so that `path` is one; none where it is there already. */
-export function folderEntries(tree: ImageTree, path: string): readonly TarEntry[] {
+export function folderEntries(tree: ImageTree, path: string, owner: Owner): readonly TarEntry[] {
   const located = locate(tree, path);
   if (!located || located.node !== undefined) return [];
   const members = new Map<string, TarEntry>();
-  put(members, located.path, { kind: "folder", path: "", mode: 0o755 }, { uid: 0, gid: 0 }, undefined);
-  return settle(tree, members, { uid: 0, gid: 0 });
+  put(members, located.path, { kind: "folder", path: "", mode: 0o755 }, owner, undefined);
+  return settle(tree, members, owner);
 }
 
 function wordsOf({ instruction, lookup }: Copying): Result<readonly Word[]> {
@@ -115,8 +133,8 @@ async function optionsOf({
   instruction,
   lookup,
   tree,
-}: Copying): Promise<Result<{ readonly owner: Owner; readonly mode: number | undefined }>> {
-  let owner: Owner = { uid: 0, gid: 0 };
+}: Copying): Promise<Result<{ readonly owner: Owner | undefined; readonly mode: number | undefined }>> {
+  let owner: Owner | undefined;
   let mode: number | undefined;
   for (const flag of instruction.flags) {
     const place = placeOf(instruction, flag.at - instruction.restAt);
@@ -144,14 +162,15 @@ function put(
   members: Map<string, TarEntry>,
   path: string,
   entry: CopyEntry,
-  owner: Owner,
+  owner: Owner | undefined,
   mode: number | undefined,
 ): void {
   members.set(path, {
     path: entry.kind === "folder" ? `${path}/` : path,
     kind: entry.kind,
     mode: entry.kind === "link" ? 0o777 : (mode ?? entry.mode),
-    ...owner,
+    uid: (owner ?? entry.owner ?? root).uid,
+    gid: (owner ?? entry.owner ?? root).gid,
     size: entry.kind === "file" ? entry.size : 0,
     target: entry.kind === "link" ? entry.target : "",
     open: entry.kind === "file" ? entry.open : noBytes,
@@ -179,7 +198,7 @@ function settle(tree: ImageTree, members: Map<string, TarEntry>, owner: Owner): 
   const sorted = [...members.values()].sort((a, b) => compareBytes(a.path, b.path));
   for (const { path, kind, mode, uid, gid, size, target, open } of sorted) {
     if (kind === "folder") putNode(tree, path, emptyFolder(mode, uid, gid));
-    else if (kind === "link") putNode(tree, path, { kind, target });
+    else if (kind === "link") putNode(tree, path, { kind, target, uid, gid });
     else putNode(tree, path, { kind, mode, uid, gid, size, open });
   }
   return sorted;

@@ -24,7 +24,7 @@ export interface Draft {
   /** Whether this stage has a CMD of its own: ENTRYPOINT clears only one that was inherited. */
   setCmd: boolean;
   /** The base's configuration: members that nobody here knows are kept. */
-  readonly original: Partial<ImageConfig>;
+  original: Partial<ImageConfig>;
   /** Docker media types, following the base. */
   readonly docker: boolean;
   readonly base: BaseUsed | undefined;

@@ -12,6 +12,8 @@ export interface TreeFile {
 export interface TreeLink {
   readonly kind: "link";
   readonly target: string;
+  readonly uid: number;
+  readonly gid: number;
 }
 export interface TreeFolder {
   readonly kind: "folder";
@@ -141,7 +143,7 @@ export function applyLayer(
     const { mode, uid, gid, size, target } = entry;
     const path = parent.path === "" ? name : `${parent.path}/${name}`;
     if (entry.kind === "folder") putNode(tree, path, emptyFolder(mode, uid, gid));
-    else if (entry.kind === "link") putNode(tree, path, { kind: "link", target });
+    else if (entry.kind === "link") putNode(tree, path, { kind: "link", target, uid, gid });
     else if (entry.kind === "file") putNode(tree, path, { kind: "file", mode, uid, gid, size, open: open(entry) });
     else {
       const same = locate(tree, target, false)?.node;

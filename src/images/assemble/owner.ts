@@ -9,12 +9,15 @@ export interface Owner {
 const largestFile = 1024 * 1024;
 const largestId = 2 ** 31;
 
-/** Docker: `--chown=user[:group]`, numbers or names of the image's own passwd and group; a user alone names both. */
+/**
+ * Docker: `--chown=user[:group]`, numbers or names of the image's own passwd and group. A user's name alone brings the
+ * group that passwd gives it, a number alone names both; no user before the colon is root.
+ */
 export async function ownerOf(text: string, tree: ImageTree): Promise<Result<Owner>> {
   const [user = "", group] = text.split(":");
-  const uid = await idOf(user, tree, "etc/passwd");
+  const uid = user === "" && group !== undefined ? ok(0) : await idOf(user, tree, "etc/passwd");
   if (!uid.ok) return uid;
-  if (group === undefined) return ok({ uid: uid.value, gid: uid.value });
+  if (group === undefined) return ok({ uid: uid.value, gid: (await primaryGroup(user, tree)) ?? uid.value });
   const gid = await idOf(group, tree, "etc/group");
   return gid.ok ? ok({ uid: uid.value, gid: gid.value }) : gid;
 }
@@ -30,6 +33,13 @@ async function idOf(text: string, tree: ImageTree, file: string): Promise<Result
       hint: "write it as uid:gid, for example 65532:65532",
     }),
   );
+}
+
+async function primaryGroup(user: string, tree: ImageTree): Promise<number | undefined> {
+  if (/^\d/.test(user)) return undefined;
+  const lines = (await readSmall(tree, "etc/passwd")) ?? [];
+  const id = lines.map((line) => line.split(":")).find(([name]) => name === user)?.[3];
+  return id !== undefined && /^\d{1,10}$/.test(id) && Number(id) < largestId ? Number(id) : undefined;
 }
 
 async function readSmall(tree: ImageTree, path: string): Promise<readonly string[] | undefined> {

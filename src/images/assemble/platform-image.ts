@@ -6,13 +6,16 @@ import { type Instruction, parseDockerfile, placeOf, unsupportedIn } from "../do
 import { type Stage, type Stages, splitStages, stageNamed } from "../dockerfile/stages.ts";
 import { type Lookup, substitute } from "../dockerfile/substitute.ts";
 import type { Compression } from "../layers/compression.ts";
+import type { TarEntry } from "../layers/tar.ts";
 import type { PlatformSpec } from "../model.ts";
 import { type BaseReading, draftFrom } from "./base-image.ts";
 import { configure, declareArguments, environmentOf } from "./configure.ts";
 import { copyEntries, folderEntries, imagePath } from "./copy.ts";
 import { type BaseUsed, continued, type Draft } from "./draft.ts";
 import { entrypointWarnings } from "./entrypoint.ts";
+import { locate } from "./image-tree.ts";
 import { neededStages, undeclaredWarnings } from "./needed-stages.ts";
+import { ownerOf } from "./owner.ts";
 import { treeSource } from "./tree-source.ts";
 import { timeOf, writeImage } from "./write-image.ts";
 
@@ -62,7 +65,8 @@ export async function buildPlatform(build: PlatformBuild): Promise<Result<Platfo
   const stages = splitStages(instructions.value);
   if (!stages.ok) return stages;
   const last = stages.value.stages.length - 1;
-  for (const index of neededStages(stages.value.stages, last))
+  const needed = [...neededStages(stages.value.stages, last)].sort((a, b) => a - b);
+  for (const index of needed)
     for (const instruction of stages.value.stages[index]?.instructions ?? []) {
       const supported = unsupportedIn(instruction);
       if (!supported.ok) return supported;
@@ -113,12 +117,23 @@ async function stageAt(work: Work, index: number): Promise<Result<Draft>> {
   const begun = await begin(work, stage, index);
   if (!begun.ok) return begun;
   const draft = begun.value;
-  for (const instruction of stage.instructions) {
+  const triggers = onBuildOf(draft, stage);
+  if (!triggers.ok) return triggers;
+  for (const instruction of [...triggers.value, ...stage.instructions]) {
     const done = await carryOut(work, draft, index, instruction);
     if (!done.ok) return err({ ...done.error, place: done.error.place ?? placeOf(instruction) });
   }
   work.drafts.set(index, draft);
   return ok(draft);
+}
+
+/** Docker: what the base's ONBUILD asks for is carried out first, and is not handed on. */
+function onBuildOf(draft: Draft, stage: Stage): Result<readonly Instruction[]> {
+  const { OnBuild, ...config } = draft.config;
+  if (!OnBuild || OnBuild.length === 0) return ok([]);
+  draft.config = config;
+  const read = parseDockerfile(`ONBUILD of ${stage.from}`, ["FROM scratch", ...OnBuild].join("\n"));
+  return read.ok ? ok(read.value.slice(1)) : err({ ...read.error, place: placeOf(stage.opening, 0) });
 }
 
 async function begin(work: Work, stage: Stage, index: number): Promise<Result<Draft>> {
@@ -188,7 +203,7 @@ async function carryOut(work: Work, draft: Draft, index: number, instruction: In
     });
     return ok(undefined);
   };
-  if (name === "COPY") {
+  if (name === "COPY" || name === "ADD") {
     const source = await sourceOf(work, index, instruction);
     if (!source.ok) return source;
     const { tree, config } = draft;
@@ -201,9 +216,22 @@ async function carryOut(work: Work, draft: Draft, index: number, instruction: In
   if (!changed.ok) return changed;
   draft.config = { ...draft.config, ...changed.value };
   if (name === "CMD") draft.setCmd = true;
+  // Docker: MAINTAINER is the author, a member of the image and not of its configuration.
+  if (name === "MAINTAINER") draft.original = { ...draft.original, author: instruction.rest };
   if (name !== "WORKDIR") return note(false);
-  const made = folderEntries(draft.tree, imagePath("/", draft.config.WorkingDir ?? "/", windows));
+  const made = await workingFolder(draft, windows);
   return note(made.length > 0 && draft.tree.complete && own(made));
+}
+
+/** Docker and buildah: the folders that WORKDIR makes are those of USER. */
+async function workingFolder({ config, tree }: Draft, windows: boolean): Promise<readonly TarEntry[]> {
+  const path = imagePath("/", config.WorkingDir ?? "/", windows);
+  const there = locate(tree, path)?.node !== undefined;
+  const user = config.User ?? "";
+  if (there || windows || !tree.complete || user === "") return folderEntries(tree, path, { uid: 0, gid: 0 });
+  // A user that the image does not know is told by whoever starts it; buildah makes the folder root's.
+  const owner = await ownerOf(user, tree);
+  return folderEntries(tree, path, owner.ok ? owner.value : { uid: 0, gid: 0 });
 }
 
 function layer(draft: Draft, entries: Extract<Draft["layers"][number], { kind: "own" }>["entries"], from: Instruction) {

@@ -5,7 +5,7 @@ import { type ImageTree, locate, type TreeNode } from "./image-tree.ts";
 
 const mostEntries = 200_000;
 
-/** An image's files as a source of COPY --from; modes stay as they are, owners are given by the COPY. */
+/** An image's files as a source of COPY --from; modes and owners stay as they are unless the COPY gives others. */
 export function treeSource(tree: ImageTree, name: string): CopySource {
   function missing(source: string): Result<never> {
     const hint = tree.complete ? undefined : `some layers of ${name} cannot be read here, so it may be in one of those`;
@@ -48,7 +48,8 @@ export function treeSource(tree: ImageTree, name: string): CopySource {
 }
 
 function entryOf(path: string, node: TreeNode): CopyEntry {
-  if (node.kind === "link") return { kind: "link", path, target: node.target };
-  if (node.kind === "folder") return { kind: "folder", path, mode: node.mode };
-  return { kind: "file", path, size: node.size, mode: node.mode, open: node.open };
+  if (node.kind === "link") return { kind: "link", path, target: node.target, owner: node };
+  const { mode } = node;
+  if (node.kind === "folder") return { kind: "folder", path, mode, owner: node };
+  return { kind: "file", path, size: node.size, mode, open: node.open, owner: node };
 }

@@ -9,9 +9,16 @@ export type CopyEntry =
       readonly size: number;
       readonly mode: number;
       readonly open: () => Promise<Result<AsyncIterable<Uint8Array>>>;
+      readonly owner?: Owner | undefined;
     }
-  | { readonly kind: "link"; readonly path: string; readonly target: string }
-  | { readonly kind: "folder"; readonly path: string; readonly mode: number };
+  | { readonly kind: "link"; readonly path: string; readonly target: string; readonly owner?: Owner | undefined }
+  | { readonly kind: "folder"; readonly path: string; readonly mode: number; readonly owner?: Owner | undefined };
+
+/** Whose a file is in the image that it comes from; what comes from the build context is root's (Docker). */
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** Where COPY takes from: the build context, an earlier stage or another image. No link leads out of it. */
 export interface CopySource {

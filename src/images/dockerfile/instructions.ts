@@ -42,15 +42,15 @@ const flagsOf: Readonly<Record<string, readonly string[]>> = {
   EXPOSE: [],
   VOLUME: [],
   STOPSIGNAL: [],
+  ADD: ["chown", "chmod", "link"],
+  HEALTHCHECK: ["interval", "timeout", "start-period", "start-interval", "retries"],
+  SHELL: [],
+  ONBUILD: [],
 };
 
-/** Instructions that need something to be run while building, or that nothing here acts on. */
+/** Instructions that need something to be run while building. */
 const unsupported: Readonly<Record<string, string>> = {
-  RUN: "build what it makes in the `build` script and COPY it; an outside builder is not available yet",
-  ADD: "use COPY; what ADD would download or unpack belongs into the `build` script",
-  ONBUILD: "write the instruction itself",
-  HEALTHCHECK: "leave it out; orchestrators have probes of their own",
-  SHELL: "use the JSON form of ENTRYPOINT and CMD",
+  RUN: "build what it makes in the `build` script and COPY it, or let an outside builder make the image: `builder: auto`",
 };
 
 /** Where a character of `rest` stands; without one, where the instruction begins. */
