@@ -28,12 +28,12 @@ export interface PromotionRequest {
 }
 
 export interface Promoted {
-  /** `copy`: ordered now; `again`: was under way, and is tried again at once. */
+  /** `copy`: ordered now; `again`: was under way, and is tried again at once; `proof`: its proof is put there again. */
   readonly items: readonly {
     readonly release: string;
     readonly registry: string;
     readonly images: number;
-    readonly what: "copy" | "again";
+    readonly what: "copy" | "again" | "proof";
   }[];
 }
 
@@ -139,6 +139,13 @@ export function createPromotion(options: PromotionOptions): Promotion {
     else await journal.write(trx, { kind: "copy-release", subject, body: { registry } });
   }
 
+  /** What lost its signature there gets the very same proof again; where it stands, nothing is sent. */
+  async function proveAgain(trx: Trx, release: StoredRelease, registry: string): Promise<void> {
+    const subject = publicationSubject(release.id, registry);
+    if (await journal.isOpen(trx, subject)) await journal.hasten(trx, subject);
+    else await journal.write(trx, { kind: "attach-proof", subject, body: { releaseId: release.id, registry } });
+  }
+
   return {
     promote: async (request, by) => {
       const releases = await chosen(request, by);
@@ -154,6 +161,10 @@ export function createPromotion(options: PromotionOptions): Promotion {
             if (copied > 0) items.push({ ...shared, images: copied, what: "copy" });
             if (again > 0) items.push({ ...shared, images: again, what: "again" });
             if (copied + again > 0) await copyFrom(trx, registry);
+            else if (request.release !== undefined && images.length > 0) {
+              await proveAgain(trx, release, registry);
+              items.push({ ...shared, images: images.length, what: "proof" });
+            }
           }
         });
       }

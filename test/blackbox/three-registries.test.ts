@@ -168,6 +168,22 @@ describe.skipIf(!dockerRegistry)(
       expect(again.stdout).toContain("nothing is left");
       const clean = await family.fairlead("audit");
       expect([clean.code, clean.stdout]).toEqual([0, expect.stringContaining("6 tags compared, 0 differences")]);
+
+      // A signature that somebody took away there is told, and put back by the same command.
+      const tag = (recorded[0] ?? "").replace(":", "-");
+      const proof = `http://${others[1]?.host}/v2/there/fam/greeter/manifests/${tag}`;
+      const headers = { accept: "application/vnd.oci.image.index.v1+json" };
+      const digest = (await fetch(proof, { headers })).headers.get("docker-content-digest") ?? "";
+      await fetch(proof.replace(tag, digest), { method: "DELETE" });
+      expect((await fetch(proof, { headers })).status).toBe(404);
+      const lacking: Audit = JSON.parse((await family.fairlead("audit", "--json")).stdout);
+      expect(lacking.items.map((item) => `${item.kind} ${item.registry}`)).toContain(`unsigned ${later}`);
+      const put = await family.fairlead("promote", row.id, "--registry", later);
+      expect(put.stdout).toContain("its proof is put there again");
+      await family.until("the proof", async () =>
+        (await fetch(proof, { headers })).status === 200 ? true : undefined,
+      );
+      await family.until("a clean audit", async () => ((await family.fairlead("audit")).code === 0 ? true : undefined));
     });
 
     it("is audited: a tag that moved, went, or came from elsewhere is told, and nothing is repaired", async () => {

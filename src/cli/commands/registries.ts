@@ -82,7 +82,7 @@ export function addPromote(program: Command, context: CommandContext): void {
       if (context.globals().json) output.json(asked.value);
       else if (items.length === 0) output.print("nothing is left: every registry asked for has it");
       else {
-        const words = { copy: "ordered", again: "tried again now" } as const;
+        const words = { copy: "ordered", again: "tried again now", proof: "its proof is put there again" } as const;
         const rows = items.map((item) => [item.release, item.registry, String(item.images), words[item.what]]);
         output.print(table(["RELEASE", "REGISTRY", "IMAGES", "WHAT"], rows));
         output.print("Next: fairlead registries");
