@@ -1,7 +1,7 @@
 // The order of the rooms (docs/architecture.md). A room is entered by its door, index.ts; pure rooms do no I/O.
 const pure = "^src/(core|family|jobs|policy|plan)/";
 const rooms =
-  "(core|family|jobs|policy|plan|config|forge|git|journal|runs|execute|results|oci|images|registry|release|proof|store|history|intake)";
+  "(core|family|jobs|policy|plan|config|forge|git|journal|runs|execute|results|oci|images|registry|release|proof|store|history|intake|combine)";
 
 module.exports = {
   forbidden: [
