@@ -208,6 +208,11 @@ process.on("uncaughtException", (error) => {
   process.exit(3);
 });
 process.on("unhandledRejection", (error) => onBug(error));
-// Writing to a closed pipe (`fairlead logs | head`) ends the program, as it does any other.
-process.stdout.on("error", () => process.exit(0));
+// Writing to a closed pipe (`fairlead logs | head`) ends the program, as it does any other. A closed terminal does not: it
+// sends SIGHUP, and what was begun is ended in order.
+const onWriteError = (code: number) => (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EIO") process.exit(code);
+};
+process.stdout.on("error", onWriteError(0));
+process.stderr.on("error", onWriteError(3));
 process.exitCode = await runProgram(process.argv.slice(2), dependencies);

@@ -14,6 +14,9 @@ import { createExecutor } from "./executor.ts";
 import { ownTerminal } from "./terminal.ts";
 import { toolchainsOf } from "./toolchains.ts";
 
+/** By which a person, a script or a closed terminal ends us: the run is ended, and nothing of it is left. */
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
  * Does here what the server did: the same checkout, environment, cage and layout, by the same supervisor. Mirrors are
  * kept in the user's cache; the checkout goes, the results stay.
@@ -107,10 +110,10 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
     // A stranger's change is confined as the server confines it, or run because the user said so.
     const asked = run.tier === "stranger" && request.unconfined ? { ...run, tier: "change" as const } : run;
     const stop = new AbortController();
-    const onInterrupt = () => stop.abort("interrupted");
-    process.once("SIGINT", onInterrupt);
+    const onSignal = () => stop.abort("interrupted");
+    for (const signal of endings) process.once(signal, onSignal);
     const end = await supervisor.run(asked, { buildId, startedAt: clock.now() }, stop.signal);
-    process.off("SIGINT", onInterrupt);
+    for (const signal of endings) process.off(signal, onSignal);
     const key = resultKeyOf(run, buildId);
     await supervisor.tidy(buildId);
     return ok({

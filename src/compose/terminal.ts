@@ -30,11 +30,15 @@ export function ownTerminal(input: ReadStream, output: WriteStream): Result<OwnT
     columns.writeUInt16BE(Math.min(output.columns, mostBytes));
     typed.write(Buffer.concat([frame("w", Math.min(output.rows, mostBytes)), columns]));
   };
+  const hangUp = () => typed.end();
   const restore = () => input.setRawMode(false);
   return ok({
     open: () => {
+      // A terminal that was closed while the shell was open answers every call with an error; the shell ends by its end.
+      input.on("error", hangUp);
       input.setRawMode(true);
       input.on("data", onData);
+      input.once("end", hangUp);
       output.on("resize", onResize);
       process.once("exit", restore);
       onResize();
@@ -46,7 +50,8 @@ export function ownTerminal(input: ReadStream, output: WriteStream): Result<OwnT
       process.off("exit", restore);
       restore();
       input.pause();
-      typed.end();
+      input.off("end", hangUp);
+      hangUp();
     },
   });
 }

@@ -168,6 +168,10 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       const init = status?.childPid();
       return init === undefined ? undefined : (await childrenOf(init))[0];
     };
+    const hangUp = () => {
+      spec.terminal?.typed.unpipe();
+      child.stdin?.end();
+    };
     const killAll = () => {
       if (ended || child.pid === undefined) return;
       kill(caged ? child.pid : -child.pid, "SIGKILL");
@@ -177,6 +181,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       ending = { kind, description };
       if (kind === "limit") return killAll();
       cancelGrace = clock.after(spec.graceMs, killAll);
+      if (spec.terminal) return hangUp();
       payload().then(
         (pid) => (pid === undefined ? killAll() : ended || kill(pid, "SIGINT")),
         () => killAll(),

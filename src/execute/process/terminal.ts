@@ -2,7 +2,8 @@
  * Runs its arguments on a terminal of their own: the first process below it leads a session whose controlling terminal is
  * a fresh pair, so that nothing inside ever holds the terminal of whoever looks on (no TIOCSTI reaches it). What is typed
  * comes on stdin in frames, since a pipe has no window size: `d`, length, bytes; `w`, rows, columns (16 bit, big endian).
- * Perl with POSIX, because perl-base is on every Debian.
+ * Its end hangs up, as a closed terminal does. What is typed waits while the terminal takes no more, so that a long paste
+ * whose echo fills the other direction holds up neither. Perl with POSIX, because perl-base is on every Debian.
  */
 export const terminalScript = String.raw`use POSIX ();
 my @job = @ARGV;
@@ -23,37 +24,44 @@ if ($child == 0) {
   exec { $job[0] } @job or do { print STDERR "fairlead: cannot start $job[0]: $!\n"; exit 127; };
 }
 $SIG{INT} = 'IGNORE';
-my ($typed, $open) = ('', 1);
+my $flags = O_RDWR | O_NONBLOCK;
+fcntl($master, F_SETFL, $flags);
+my ($framed, $typed, $open, $most) = ('', '', 1, 65536);
 while (1) {
-  my $wanted = '';
-  vec($wanted, fileno($master), 1) = 1;
-  vec($wanted, fileno(STDIN), 1) = 1 if $open;
-  next if select(my $ready = $wanted, undef, undef, undef) < 0;
+  my ($ready, $room) = ('', '');
+  vec($ready, fileno($master), 1) = 1;
+  vec($ready, fileno(STDIN), 1) = $open && length($typed) < $most ? 1 : 0;
+  vec($room, fileno($master), 1) = length($typed) ? 1 : 0;
+  next if select($ready, $room, undef, undef) < 0;
   if (vec($ready, fileno($master), 1)) {
-    my $read = sysread($master, my $bytes, 65536);
-    last unless $read;
-    for (my $sent = 0; $sent < $read;) {
+    my $read = sysread($master, my $bytes, $most);
+    last unless $read || (!defined $read && ($! == EAGAIN || $! == EINTR));
+    for (my $sent = 0; $sent < ($read || 0);) {
       my $wrote = syswrite(STDOUT, $bytes, $read - $sent, $sent);
       last unless $wrote;
       $sent += $wrote;
     }
   }
+  if (length($typed) && vec($room, fileno($master), 1)) {
+    my $wrote = syswrite($master, $typed);
+    substr($typed, 0, $wrote) = '' if $wrote;
+  }
   if ($open && vec($ready, fileno(STDIN), 1)) {
-    my $read = sysread(STDIN, my $bytes, 65536);
+    my $read = sysread(STDIN, my $bytes, $most);
     if (!$read) { $open = 0; kill 'HUP', $child; next; }
-    $typed .= $bytes;
-    while (length($typed) >= 3) {
-      my ($kind, $first) = unpack('a n', $typed);
+    $framed .= $bytes;
+    while (length($framed) >= 3) {
+      my ($kind, $first) = unpack('a n', $framed);
       if ($kind eq 'w') {
-        last if length($typed) < 5;
-        my $columns = unpack('n', substr($typed, 3, 2));
+        last if length($framed) < 5;
+        my $columns = unpack('n', substr($framed, 3, 2));
         my $size = pack('S4', $first, $columns, 0, 0);
         ioctl($master, 0x5414, $size);
-        $typed = substr($typed, 5);
+        $framed = substr($framed, 5);
       } else {
-        last if length($typed) < 3 + $first;
-        syswrite($master, substr($typed, 3, $first));
-        $typed = substr($typed, 3 + $first);
+        last if length($framed) < 3 + $first;
+        $typed .= substr($framed, 3, $first);
+        $framed = substr($framed, 3 + $first);
       }
     }
   }
