@@ -1,5 +1,5 @@
 import { open, readdir, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import type { Diagnostic } from "../diagnostics.ts";
 import { type IgnoreRules, ignoreRules } from "./prowignore.ts";
 
@@ -41,10 +41,10 @@ export async function findJobFiles(
   }
 
   for (const given of paths) {
-    const path = join(folder, given);
+    const path = resolve(folder, given);
     const found = await stat(path).catch(() => undefined);
     if (!found)
-      say(given, "no-such-file", `there is no ${given}`, "paths in prow.jobs are relative to the family file");
+      say(given, "no-such-file", `there is no ${given}`, "paths in prow.jobs are absolute, or relative to the family file");
     else if (found.isDirectory()) await walk(path, []);
     else files.push({ name: shown(folder, path), path });
   }

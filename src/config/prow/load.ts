@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Job } from "../../jobs/index.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import { findJobFiles, readBounded } from "./files.ts";
@@ -59,7 +59,7 @@ export async function readProw(request: ProwRequest): Promise<ProwReading> {
   const diagnostics: Diagnostic[] = [...found.diagnostics];
   const files: PartFile[] = [];
   const named =
-    request.config === undefined ? [] : [{ name: request.config, path: join(request.folder, request.config) }];
+    request.config === undefined ? [] : [{ name: request.config, path: resolve(request.folder, request.config) }];
   for (const [index, file] of [...named, ...found.files].entries()) {
     const bytes = await readBounded(file.path);
     if (bytes) files.push({ name: file.name, bytes, index, main: index < named.length });
