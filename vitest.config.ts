@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * `unit` stands beside the code and needs nothing but Node and git. `contract` runs one suite over every adapter of a
- * port, `blackbox` drives the built program with real clients, `attack` tries to break the rules of trust.
+ * port, `blackbox` drives the built program with real clients, `attack` tries to break the rules of trust. `prow`
+ * compares with what Prow says of real files and repositories, where variables name the folders that hold them.
  */
 export default defineConfig({
   test: {
@@ -17,6 +18,9 @@ export default defineConfig({
           hookTimeout: 180_000,
           fileParallelism: false,
         },
+      },
+      {
+        test: { name: "prow", include: ["test/prow/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 120_000 },
       },
       {
         test: { name: "attack", include: ["test/attack/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },

@@ -44,7 +44,12 @@ export async function findJobFiles(
     const path = resolve(folder, given);
     const found = await stat(path).catch(() => undefined);
     if (!found)
-      say(given, "no-such-file", `there is no ${given}`, "paths in prow.jobs are absolute, or relative to the family file");
+      say(
+        given,
+        "no-such-file",
+        `there is no ${given}`,
+        "paths in prow.jobs are absolute, or relative to the family file",
+      );
     else if (found.isDirectory()) await walk(path, []);
     else files.push({ name: shown(folder, path), path });
   }
