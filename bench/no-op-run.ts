@@ -139,7 +139,7 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
   };
   writeFileSync(
     join(root, "cage.args"),
-    cageArguments(spec, parts, undefined)
+    cageArguments(spec, parts, undefined, undefined)
       .map((value) => `${value}\0`)
       .join(""),
   );

@@ -27,6 +27,25 @@ export async function createExecutor(options: {
   return ok(await createProcessExecutor({ ...common, allowCage: options.allowCage }));
 }
 
+/**
+ * Where outside builders of images are started: the cage, whatever runs the jobs, since what unpacks a stranger's image
+ * needs ids of its own and no network but ours. `close` ends what this made.
+ */
+export async function createImageExecutor(
+  executor: Executor,
+  options: Parameters<typeof createExecutor>[0],
+): Promise<{ readonly executor: Executor; close(): Promise<void> }> {
+  if (executor.name === "process") return { executor, close: async () => undefined };
+  const { folder, clock, ids, family, allowCage } = options;
+  const own = await createProcessExecutor({
+    ...{ folder: join(folder, "images"), clock, ids, allowCage },
+    reachable: () => family().reachable,
+    cluster: () => family().kubernetes.cluster,
+  });
+  await own.sweep();
+  return { executor: own, close: () => own.close() };
+}
+
 const mend = "apt-get install podman";
 
 /** What this machine can do for a family: by the executor it asks for, and whether containers could be had. */

@@ -6,11 +6,11 @@ import { readReleaseConfiguration } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result, systemClock, systemIds } from "../core/index.ts";
 import { isPublicAddress } from "../execute/host/index.ts";
 import { copyRefs, createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler } from "../images/index.ts";
+import { chooseCompression, createAssembler, createOutsideBuilder } from "../images/index.ts";
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";
-import { createExecutor } from "./executor.ts";
+import { createExecutor, createImageExecutor } from "./executor.ts";
 import { ownTerminal } from "./terminal.ts";
 import { toolchainsOf } from "./toolchains.ts";
 
@@ -37,19 +37,18 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
     mayRead: (address) => isPublicAddress(address),
     reachable: () => family.reachable,
   });
-  const made = await createExecutor({
-    folder: join(scratch, "cage"),
-    clock,
-    ids,
-    family: () => family,
+  const execution = {
+    ...{ folder: join(scratch, "cage"), clock, ids, family: () => family },
     allowCage: request.env["FAIRLEAD_CAGE_OFF"] !== "1",
-  });
+  };
+  const made = await createExecutor(execution);
   if (!made.ok) {
     git.close();
     await rm(scratch, { recursive: true, force: true });
     return made;
   }
   const executor = made.value;
+  const building = await createImageExecutor(executor, execution);
   try {
     const isolation = await executor.isolation();
     const protectedCode = run.tier === "branch" || run.tier === "release";
@@ -90,6 +89,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
           allowedHosts: () => family.registries.baseHosts,
         }),
         compression: chooseCompression(),
+        outside: createOutsideBuilder({ executor: building.executor }),
       }),
       readReleaseConfiguration: (files, component) =>
         readReleaseConfiguration(files, component, {
@@ -125,6 +125,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
     });
   } finally {
     terminal?.close();
+    await building.close();
     await executor.close();
     git.close();
     await rm(scratch, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { getRequestListener } from "@hono/node-server";
+import { takeImage } from "../images/index.ts";
 import type { BlobStore } from "../oci/index.ts";
-import { type RegistryDoor, type Staging, takePushedImage } from "../registry/index.ts";
+import type { RegistryDoor, Staging } from "../registry/index.ts";
 import type { PushDoor } from "../runs/index.ts";
 
 /**
@@ -27,7 +28,7 @@ export function createPushDoor(options: {
       return { token, registry: `${cageRegistryHost}/${grant.prefix.slice(0, -1)}`, services };
     },
     pushed: staging.pushed,
-    take: (image, labels) => takePushedImage(blobs, image.root, labels),
+    take: (image, labels) => takeImage(blobs, image.root, labels),
     close: staging.close,
   };
 }

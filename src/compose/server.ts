@@ -11,7 +11,7 @@ import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler } from "../images/index.ts";
+import { chooseCompression, createAssembler, createOutsideBuilder } from "../images/index.ts";
 import {
   adoptComponent,
   allComponents,
@@ -74,7 +74,7 @@ import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
-import { createExecutor } from "./executor.ts";
+import { createExecutor, createImageExecutor } from "./executor.ts";
 import { foreignTagsFinder } from "./foreign-tags.ts";
 import { pinReader } from "./pin-reader.ts";
 import { composeProof } from "./proof.ts";
@@ -174,13 +174,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       options.tell(`results are not mirrored to ${mirror} yet: ${describeFault(trouble)}`),
   });
   const results = mirroredResults(createFsResultStore({ root: home.results, ids }), mirrorQueue);
-  const made = await createExecutor({
-    folder: join(home.root, "cage"),
-    clock,
-    ids,
-    family,
-    allowCage: options.allowCage,
-  });
+  const execution = { folder: join(home.root, "cage"), clock, ids, family, allowCage: options.allowCage };
+  const made = await createExecutor(execution);
   if (!made.ok) {
     await store.close();
     locked.value.release();
@@ -188,6 +183,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   }
   const executor = made.value;
   const ended = options.listen ? await executor.sweep() : 0;
+  const building = await createImageExecutor(executor, execution);
   if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
   if (options.listen) await sweepToolchains(home.toolchains);
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
@@ -315,6 +311,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
           allowedHosts: () => family().registries.baseHosts,
         }),
         compression: chooseCompression(),
+        outside: createOutsideBuilder({ executor: building.executor }),
       }),
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
@@ -446,6 +443,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const fetch = async (request: Request) => await app.fetch(request);
   const { missing } = await executor.isolation();
   const release = async () => {
+    await building.close();
     await executor.close();
     await gitDoor.close();
     git.close();

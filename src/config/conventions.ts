@@ -113,7 +113,7 @@ async function imagesOf(
     const dockerfile = (await files.read(own)) !== undefined ? own : "Dockerfile";
     if ((await files.read(dockerfile)) === undefined) continue;
     const platforms = [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }];
-    images.push({ name, dockerfile, platforms, args: {}, version: undefined });
+    images.push({ name, dockerfile, platforms, args: {}, version: undefined, builder: undefined });
   }
   return images;
 }

@@ -59,6 +59,7 @@ function imageOf(image: ReleaseDocument["images"][number], here: Platform): Rele
     platforms: platforms ?? [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }],
     args: image.args,
     version: image.version,
+    builder: image.builder,
   };
 }
 

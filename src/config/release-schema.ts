@@ -34,6 +34,7 @@ const image = z.strictObject({
     .optional(),
   args: buildArguments.default({}),
   version: z.string().max(200).optional(),
+  builder: z.enum(["assembler", "buildah", "podman"]).optional(),
 });
 
 /** `.fairlead.yaml` as it is written. */

@@ -60,6 +60,13 @@ export interface ExecutionSpec {
   readonly container?: ContainerWish | undefined;
   /** Host names that are answered here when asked for over plain HTTP, and reach no network; needs the cage. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
+  /**
+   * `range`: root of a user namespace of 65536 ids with the capabilities of a builder of images, none of which reaches
+   * out of the cage; not every executor can. Otherwise one id and no capability.
+   */
+  readonly ids?: "one" | "range" | undefined;
+  /** Folders that begin empty, are written by the job alone and are gone with it. */
+  readonly scratch?: readonly { readonly inside: string; readonly bytes: number }[] | undefined;
   /** A person at a terminal: the payload gets one of its own, and what is typed here, in frames. Not every executor can. */
   readonly terminal?: { readonly typed: Readable } | undefined;
   /** Called with the bytes of stdout and stderr, in order. */

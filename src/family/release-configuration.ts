@@ -17,6 +17,8 @@ export interface ReleaseImage {
   readonly args: Readonly<Record<string, string>>;
   /** The built binary, started with this, prints the tag. */
   readonly version: string | undefined;
+  /** `undefined`: the assembler, and an outside builder for what has to be run while building. */
+  readonly builder: "assembler" | "buildah" | "podman" | undefined;
 }
 
 /** `.fairlead.yaml` of a revision, or what the conventions say where there is none. */

@@ -1,3 +1,5 @@
 export { type AssemblerOptions, createAssembler } from "./assemble/assembler.ts";
 export { type Compression, chooseCompression } from "./layers/compression.ts";
 export type * from "./model.ts";
+export { createOutsideBuilder } from "./outside/outside-builder.ts";
+export { type TakenImage, takeImage } from "./taken/take-image.ts";

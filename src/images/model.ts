@@ -1,4 +1,5 @@
 import type { Fault, Result } from "../core/index.ts";
+import type { Tier } from "../family/index.ts";
 import type { Descriptor, Digest, Platform } from "../oci/index.ts";
 
 /** One platform of an image, as the release configuration asks for it. */
@@ -7,6 +8,23 @@ export interface PlatformSpec {
   readonly dockerfile: string;
   /** Build arguments, `${SUFFIX}` and `${TARGET…}` already substituted. */
   readonly args: Readonly<Record<string, string>>;
+}
+
+/** Who makes an image: the assembler, or a program of this machine that can run what a Dockerfile runs. */
+export type BuilderName = "assembler" | "buildah" | "podman";
+
+/** The run that an outside builder works for, and what bounds it. */
+export interface BuildPlace {
+  readonly runId: string;
+  readonly buildId: string;
+  readonly tier: Tier;
+  /** The run's own folder, closed to everybody else; what is put there is removed again. */
+  readonly folder: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onOutput: (chunk: Uint8Array) => void;
+  /** A line of ours in the run's log. */
+  readonly tell: (line: string) => void;
 }
 
 export interface AssembleRequest {
@@ -19,6 +37,10 @@ export interface AssembleRequest {
   readonly epoch: number;
   /** More than one platform, or `true` for always: an index. */
   readonly index: boolean;
+  /** As `.fairlead.yaml` names it; `undefined`: the assembler, and an outside builder for what it cannot carry out. */
+  readonly builder?: BuilderName | undefined;
+  /** `undefined`: nothing is run, whatever the Dockerfile says. */
+  readonly place?: BuildPlace | undefined;
 }
 
 export interface AssembledImage {
@@ -32,6 +54,8 @@ export interface AssembledImage {
   }[];
   readonly bases: readonly { readonly reference: string; readonly digest: Digest }[];
   readonly warnings: readonly Fault[];
+  /** Programs other than the assembler that made a platform of it: `buildah 1.28.2`. */
+  readonly tools: readonly string[];
 }
 
 /** Where bases come from: resolved once per build at their origin, read by digest. */

@@ -26,6 +26,7 @@ export {
 } from "./image-contents.ts";
 export { writeLayout } from "./layout.ts";
 export { pullToLayout } from "./pull.ts";
+export { type FoundImage, readImageArchive, readImageFolder } from "./read-layout.ts";
 export { formatReference, isDigest, isRepositoryName, isTagName, parseReference, type Reference } from "./reference.ts";
 export { referrersOf } from "./referrers.ts";
 export { createRegistryClient, type RegistryClient } from "./registry-client.ts";

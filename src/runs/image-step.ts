@@ -1,6 +1,6 @@
 import { err, fault, ok, type Result } from "../core/index.ts";
 import type { Component, Platform, ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "../family/index.ts";
-import type { Assembler } from "../images/index.ts";
+import type { Assembler, BuildPlace } from "../images/index.ts";
 import type { LogWriter } from "../results/index.ts";
 import type { BuiltImage, Run } from "./model.ts";
 
@@ -18,6 +18,8 @@ export interface ImageStep {
   readonly assembler: Assembler;
   /** What was in force while the run was carried out, for the provenance. */
   readonly inForce: InForce;
+  /** What an outside builder needs of the run. */
+  readonly place: Omit<BuildPlace, "tell" | "onOutput">;
   readonly log: LogWriter;
 }
 
@@ -47,6 +49,12 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
       labels: imageLabels(step.run, step.component, step.commit),
       epoch: step.epoch,
       index: image.platforms.length > 1,
+      builder: image.builder,
+      place: {
+        ...step.place,
+        onOutput: (chunk) => step.log.append(chunk),
+        tell: (line) => step.log.line(`fairlead: image ${image.name}: ${line}`),
+      },
     });
     if (!assembled.ok) {
       const { error } = assembled;
@@ -54,10 +62,10 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
       step.log.line(`fairlead: image ${image.name}: ${where}${error.message}${error.hint ? `; ${error.hint}` : ""}`);
       return err(fault(error.code, `image ${image.name}: ${where}${error.message}`, { hint: error.hint }));
     }
-    const { root, platforms, warnings } = assembled.value;
+    const { root, platforms, warnings, tools } = assembled.value;
     for (const warning of warnings) step.log.line(`fairlead: image ${image.name}: warning: ${warning.message}`);
     step.log.line(
-      `fairlead: image ${image.name} assembled as ${root.digest} in ${Math.round(performance.now() - started)} ms`,
+      `fairlead: image ${image.name} ${tools.length > 0 ? "built" : "assembled"} as ${root.digest} in ${Math.round(performance.now() - started)} ms`,
     );
     images.push({
       name: image.name,
@@ -69,12 +77,13 @@ export async function buildImages(step: ImageStep): Promise<Result<readonly Buil
       ),
       warnings: warnings.map((warning) => warning.message),
       making: JSON.stringify({
-        by: "assembler",
+        by: tools.length > 0 ? "builder" : "assembler",
         isolation: step.inForce.isolation,
         network: step.inForce.network,
         caches: step.inForce.caches,
         toolchain: {
           ...step.configuration.toolchain,
+          ...Object.fromEntries(tools.map((tool) => tool.split(" ", 2))),
           ...(step.inForce.container === undefined ? {} : { container: step.inForce.container }),
         },
         bases: assembled.value.bases,

@@ -229,7 +229,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const name of run.job.body.steps) {
       if (scene.signal.aborted) return aborted(scene.signal);
       if (name === "images") {
-        const stop = await imageStep(scene, place.component, main, configuration.value);
+        const stop = await imageStep(scene, { ...place, main }, configuration.value, until);
         if (stop) return stop;
         continue;
       }
@@ -387,9 +387,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function imageStep(
     scene: Scene,
-    component: Component,
-    main: JobCheckout["trees"][number],
+    { component, main, folder }: Place & { readonly main: JobCheckout["trees"][number] },
     configuration: ReleaseConfiguration,
+    until: number,
   ): Promise<Stop | undefined> {
     if (configuration.images.length === 0) return undefined;
     const built = await buildImages({
@@ -402,8 +402,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       epoch: (await main.repository.describeCommit(scene.run.head)).committedAt,
       assembler: options.assembler,
       inForce: await inForce(scene),
+      place: {
+        runId: scene.run.id,
+        buildId: scene.attempt.buildId,
+        tier: scene.run.tier,
+        folder,
+        timeoutMs: until - options.clock.now(),
+        signal: scene.signal,
+      },
       log: scene.log,
     });
+    if (scene.signal.aborted) return aborted(scene.signal);
     if (!built.ok) return { state: "failure", description: built.error.message };
     scene.progress.images = built.value;
     return undefined;

@@ -6,6 +6,7 @@ import { findOnPath, isolationCapability } from "../host/index.ts";
 import type { Capability } from "../model.ts";
 import type { CageParts } from "./cage.ts";
 import { forwarderScript } from "./forwarder.ts";
+import { idRangeMend, openIdRange } from "./id-range.ts";
 import { kubekinsCapability, kubekinsTools } from "./kubekins.ts";
 
 const run = promisify(execFile);
@@ -99,6 +100,9 @@ const programs = [
   { need: "curl", args: ["--version"], mend: "apt-get install curl" },
 ] as const;
 
+/** Programs that build images whose Dockerfile runs something; one is enough. */
+const builders = ["buildah", "podman"] as const;
+
 /** What jobs can need, beyond a POSIX shell. */
 export async function readCapabilities(
   isolation: { readonly full: boolean; readonly missing: readonly string[] },
@@ -121,6 +125,23 @@ export async function readCapabilities(
       };
     }),
   );
+  const manyIds = isolation.full ? await openIdRange() : undefined;
+  if (manyIds?.ok) manyIds.value.close();
+  const building = await Promise.all(
+    builders.map(async (need): Promise<Capability> => {
+      const file = await findInCage(need);
+      const lack = manyIds === undefined || manyIds.ok ? isolation.missing.join("; ") : manyIds.error.message;
+      const present = file !== undefined && manyIds?.ok === true;
+      const version = present ? await versionOf(file, ["--version"]) : "";
+      return {
+        need,
+        present,
+        detail: present ? `${file}, ${version}` : file === undefined ? `no ${need} in the folders of the cage` : lack,
+        mend: present ? "" : file === undefined ? `apt-get install ${need} uidmap` : idRangeMend,
+        switchesOff: `images whose Dockerfile has RUN, where ${builders.filter((each) => each !== need).join()} is missing too`,
+      };
+    }),
+  );
   return [
     {
       ...isolationCapability(isolation.missing, "apt-get install bubblewrap"),
@@ -128,6 +149,7 @@ export async function readCapabilities(
     },
     limits,
     ...found,
+    ...building,
     kubekinsCapability(new Set(seen.flat())),
     {
       need: "container-engine",

@@ -20,6 +20,7 @@ import {
 import type { Execution, ExecutionSpec, Executor, Outcome } from "../model.ts";
 import { cageArguments, cagedCommand } from "./cage.ts";
 import { openCgroups } from "./cgroups.ts";
+import { type IdRange, openIdRange } from "./id-range.ts";
 import { limitsCapability } from "./limits.ts";
 import { readCapabilities, readMachine } from "./machine.ts";
 import { terminalScript } from "./terminal.ts";
@@ -80,7 +81,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     return [`bubblewrap cannot make a cage here: ${said || outcome.description}`];
   }
 
-  async function caged(spec: ExecutionSpec, bwrap: string, limiter: string): Promise<Execution> {
+  async function caged(spec: ExecutionSpec, bwrap: string, limiter: string, range?: IdRange): Promise<Execution> {
     const egress = spec.network === "egress" && perl;
     const own = join(scratch, spec.buildId);
     await mkdir(own, { recursive: true, mode: 0o700 });
@@ -108,7 +109,10 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
       "--",
       ...cagedCommand(spec, egress),
     ];
-    return await launch(spec, { argv, arguments: cageArguments(spec, parts, door), env: {}, cwd: "/", proxy, own });
+    // The numbers that the descriptors have in bubblewrap.
+    const cage = cageArguments(spec, parts, door, range && { outer: 5, inner: 6 });
+    const passed = range ? [range.outer, range.inner] : [];
+    return await launch(spec, { argv, arguments: cage, passed, env: {}, cwd: "/", proxy, own });
   }
 
   async function bare(spec: ExecutionSpec): Promise<Execution> {
@@ -123,12 +127,14 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     const argv = prlimit
       ? [prlimit, "--core=0", `--fsize=${spec.limits.diskBytes}`, "--", ...spec.argv]
       : [...spec.argv];
-    return await launch(spec, { argv, arguments: undefined, env, cwd: translate(spec.cwd), proxy: undefined, own });
+    return await launch(spec, { argv, arguments: undefined, passed: [], env, cwd: translate(spec.cwd), proxy: undefined, own });
   }
 
   interface Launch {
     readonly argv: readonly string[];
     readonly arguments: readonly string[] | undefined;
+    /** Descriptors handed to bubblewrap, from 5 on. */
+    readonly passed: readonly number[];
     readonly env: Readonly<Record<string, string>>;
     readonly cwd: string;
     readonly proxy: EgressProxy | undefined;
@@ -149,6 +155,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
         output.writeFd,
         output.writeFd,
         ...(caged ? (["pipe", "pipe"] satisfies readonly "pipe"[]) : []),
+        ...how.passed,
       ],
     });
     closeSync(nothing);
@@ -240,10 +247,24 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     start: async (asked): Promise<Result<Execution>> => {
       const spec = onTerminal({ ...asked, env: withPath(asked) });
       const refused = spec.tier === "stranger" && missing.length > 0;
-      if (!refused && noCage.length === 0 && bubblewrap && prlimit) return ok(await caged(spec, bubblewrap, prlimit));
+      if (!refused && noCage.length === 0 && bubblewrap && prlimit) {
+        if (spec.ids !== "range") return ok(await caged(spec, bubblewrap, prlimit));
+        const range = await openIdRange();
+        if (!range.ok) return range;
+        const execution = await caged(spec, bubblewrap, prlimit, range.value);
+        range.value.close();
+        return ok(execution);
+      }
       if (refused) {
         return err(
           fault("missing-need", `a stranger's change runs only in full isolation: ${missing.join("; ")}`, {
+            hint: "apt-get install bubblewrap",
+          }),
+        );
+      }
+      if (spec.ids === "range") {
+        return err(
+          fault("missing-need", `a builder of images is started in the cage alone: ${noCage.join("; ")}`, {
             hint: "apt-get install bubblewrap",
           }),
         );

@@ -1,9 +1,11 @@
 import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import { type BlobStore, type Descriptor, mediaTypes } from "../../oci/index.ts";
 import { openContext } from "../context/context.ts";
+import { isForBuilder } from "../dockerfile/instructions.ts";
 import type { Compression } from "../layers/compression.ts";
 import { createLayerReader } from "../layers/read-layer.ts";
 import type { AssembledImage, AssembleRequest, Assembler, BaseSource } from "../model.ts";
+import type { OutsideBuilder } from "../outside/outside-builder.ts";
 import { withBuildNumber } from "../windows-versions.ts";
 import { buildPlatform, type PlatformImage } from "./platform-image.ts";
 
@@ -11,6 +13,8 @@ export interface AssemblerOptions {
   readonly blobs: BlobStore;
   readonly bases: BaseSource;
   readonly compression: Compression;
+  /** For Dockerfiles that run something. */
+  readonly outside?: OutsideBuilder | undefined;
 }
 
 /** Packing runs on zlib's own threads; more than two at once gain nothing on the machines this runs on. */
@@ -28,10 +32,17 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         resolved.set(reference, known);
         return known;
       };
-      const { labels, epoch } = request;
-      const built = await inTurn(request.platforms, (asked) => {
+      const { labels, epoch, builder, place } = request;
+      const { outside } = options;
+      const built = await inTurn(request.platforms, async (asked): Promise<Result<MadeImage>> => {
         const spec = { ...asked, platform: withBuildNumber(asked.platform) };
-        return buildPlatform({ ...options, layers, context, spec, labels, epoch, resolveBase });
+        const build = { ...options, layers, context, spec, labels, epoch, resolveBase };
+        const named = builder === "assembler" ? undefined : builder;
+        if (named !== undefined && (!outside || !place))
+          return err(fault("missing-need", `${named} is not started here`, { hint: "leave `builder` out" }));
+        const image = named === undefined ? await buildPlatform(build) : undefined;
+        if (image && (image.ok || builder === "assembler" || !isForBuilder(image.error))) return image;
+        return outside && place ? await outside.build(build, named, place) : (image ?? err(fault("failed", "no builder")));
       });
       if (!built.ok) return built;
       const images = built.value;
@@ -51,17 +62,20 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         })),
         bases: [...bases.values()],
         warnings: onceEach(images.flatMap((image) => image.warnings)),
+        tools: [...new Set(images.flatMap((image) => image.tool ?? []))],
       });
     },
   };
 }
 
+type MadeImage = PlatformImage & { readonly tool?: string };
+
 /** Some at a time; answers in the order asked, and of several failures the first in that order. */
 async function inTurn(
   specs: AssembleRequest["platforms"],
-  build: (spec: AssembleRequest["platforms"][number]) => Promise<Result<PlatformImage>>,
-): Promise<Result<readonly PlatformImage[]>> {
-  const results: Result<PlatformImage>[] = [];
+  build: (spec: AssembleRequest["platforms"][number]) => Promise<Result<MadeImage>>,
+): Promise<Result<readonly MadeImage[]>> {
+  const results: Result<MadeImage>[] = [];
   let next = 0;
   let failed = false;
   async function worker(): Promise<void> {
@@ -74,7 +88,7 @@ async function inTurn(
     }
   }
   await Promise.all(Array.from({ length: atOnce }, worker));
-  const images: PlatformImage[] = [];
+  const images: MadeImage[] = [];
   for (const result of Object.values(results)) {
     if (!result.ok) return result;
     images.push(result.value);

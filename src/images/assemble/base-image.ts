@@ -33,25 +33,10 @@ export async function draftFrom(
   if (!root.ok) return root;
   const fetched = await reading.bases.fetch(reference, root.value, platform);
   if (!fetched.ok) return fetched;
-  const parsed = parseManifest(fetched.value.bytes, fetched.value.manifest.mediaType);
-  if (!parsed.ok) return parsed;
-  if (parsed.value.kind !== "manifest") return err(fault("bad-input", `${reference} is an index of indexes`));
-  const { config: configDescriptor, layers } = parsed.value.document;
-  const bytes = await reading.blobs.readAll(configDescriptor.digest, largestManifest);
-  if (!bytes.ok) return bytes;
-  const original = readConfig(bytes.value);
-  if (!original.ok) return original;
-  const diffIds = original.value.rootfs.diff_ids;
-  if (diffIds.length !== layers.length)
-    return err(fault("corrupt", `${reference} has ${layers.length} layers, its configuration ${diffIds.length}`));
-  const kept = layers.flatMap((descriptor, index) => {
-    const diffId = diffIds[index];
-    return diffId === undefined ? [] : [{ kind: "base" as const, descriptor, diffId }];
-  });
-  const tree = await treeOf(reading.layers, kept, windows);
-  if (!tree.ok) return tree;
+  const draft = await draftOfManifest(reading, reference, fetched.value.manifest, platform);
+  if (!draft.ok) return draft;
   const warnings: Fault[] = [];
-  const { os, architecture } = original.value;
+  const { os, architecture } = draft.value.original;
   if (os !== platform.os || architecture !== platform.architecture)
     warnings.push(
       fault(
@@ -59,11 +44,41 @@ export async function draftFrom(
         `${reference} is for ${os}/${architecture}, the image for ${platform.os}/${platform.architecture}`,
       ),
     );
-  if (!tree.value.complete)
+  if (!draft.value.tree.complete)
     warnings.push(
       fault("bad-input", `the files of ${reference} cannot all be read here, so paths in it are not checked`),
     );
-  const draft: Draft = {
+  return ok({ draft: { ...draft.value, base: { reference, digest: root.value.digest } }, warnings });
+}
+
+/** What an image in the blob store is: its configuration, its layers and the files that they make together. */
+export async function draftOfManifest(
+  reading: Pick<BaseReading, "blobs" | "layers">,
+  name: string,
+  manifest: Descriptor,
+  platform: Platform,
+): Promise<Result<Draft>> {
+  const windows = platform.os === "windows";
+  const document = await reading.blobs.readAll(manifest.digest, largestManifest);
+  if (!document.ok) return document;
+  const parsed = parseManifest(document.value, manifest.mediaType);
+  if (!parsed.ok) return parsed;
+  if (parsed.value.kind !== "manifest") return err(fault("bad-input", `${name} is an index of indexes`));
+  const { config: configDescriptor, layers } = parsed.value.document;
+  const bytes = await reading.blobs.readAll(configDescriptor.digest, largestManifest);
+  if (!bytes.ok) return bytes;
+  const original = readConfig(bytes.value);
+  if (!original.ok) return original;
+  const diffIds = original.value.rootfs.diff_ids;
+  if (diffIds.length !== layers.length)
+    return err(fault("corrupt", `${name} has ${layers.length} layers, its configuration ${diffIds.length}`));
+  const kept = layers.flatMap((descriptor, index) => {
+    const diffId = diffIds[index];
+    return diffId === undefined ? [] : [{ kind: "base" as const, descriptor, diffId }];
+  });
+  const tree = await treeOf(reading.layers, kept, windows);
+  if (!tree.ok) return tree;
+  return ok({
     ...emptyDraft(windows),
     config: original.value.config ?? {},
     layers: [...kept],
@@ -71,9 +86,7 @@ export async function draftFrom(
     tree: tree.value,
     original: original.value,
     docker: parsed.value.mediaType === mediaTypes.dockerManifest,
-    base: { reference, digest: root.value.digest },
-  };
-  return ok({ draft, warnings });
+  });
 }
 
 /** OCI config: as many entries that made a layer as there are layers, or none at all; a base that breaks it loses its own. */

@@ -1,5 +1,5 @@
 import { type Fault, fault } from "../../core/index.ts";
-import type { Instruction } from "../dockerfile/instructions.ts";
+import { type Instruction, takenFrom } from "../dockerfile/instructions.ts";
 import { type Stage, stageNamed } from "../dockerfile/stages.ts";
 import { quotedWords } from "../dockerfile/words.ts";
 import type { PlatformSpec } from "../model.ts";
@@ -12,10 +12,7 @@ export function neededStages(stages: readonly Stage[], last: number): ReadonlySe
     const stage = stages[index];
     if (!stage || needed.has(index)) continue;
     needed.add(index);
-    const copied = stage.instructions.flatMap((instruction) =>
-      instruction.name === "COPY" ? instruction.flags.filter((flag) => flag.name === "from") : [],
-    );
-    for (const name of [stage.from, ...copied.map((flag) => flag.value)]) {
+    for (const name of [stage.from, ...stage.instructions.flatMap(takenFrom)]) {
       const number = /^\d{1,4}$/.test(name) ? Number(name) : stageNamed(stages, name, index);
       if (number !== undefined && number < index) pending.push(number);
     }

@@ -3,7 +3,7 @@ import type { Descriptor, Digest, Platform } from "../../oci/index.ts";
 import type { BuildContext } from "../context/context.ts";
 import type { CopySource } from "../context/copy-source.ts";
 import { type Instruction, parseDockerfile, placeOf, unsupportedIn } from "../dockerfile/instructions.ts";
-import { type Stage, type Stages, splitStages, stageNamed } from "../dockerfile/stages.ts";
+import { type Stage, stageNamed } from "../dockerfile/stages.ts";
 import { type Lookup, substitute } from "../dockerfile/substitute.ts";
 import type { Compression } from "../layers/compression.ts";
 import type { TarEntry } from "../layers/tar.ts";
@@ -14,7 +14,8 @@ import { copyEntries, folderEntries, imagePath } from "./copy.ts";
 import { type BaseUsed, continued, type Draft } from "./draft.ts";
 import { entrypointWarnings } from "./entrypoint.ts";
 import { locate } from "./image-tree.ts";
-import { neededStages, undeclaredWarnings } from "./needed-stages.ts";
+import { undeclaredWarnings } from "./needed-stages.ts";
+import { baseNameOf, type OpenedDockerfile, openDockerfile } from "./open-dockerfile.ts";
 import { ownerOf } from "./owner.ts";
 import { treeSource } from "./tree-source.ts";
 import { timeOf, writeImage } from "./write-image.ts";
@@ -39,11 +40,8 @@ export interface PlatformBuild extends BaseReading {
 }
 
 /** What all stages of one Dockerfile share while they are carried out. */
-interface Work extends PlatformBuild {
-  readonly stages: Stages;
+interface Work extends PlatformBuild, OpenedDockerfile {
   readonly source: CopySource;
-  readonly globals: Lookup;
-  readonly predefined: Lookup;
   readonly drafts: Map<number, Draft>;
   readonly bases: PlatformBuild["bases"];
   readonly used: BaseUsed[];
@@ -53,42 +51,25 @@ interface Work extends PlatformBuild {
 /** Carries out a Dockerfile for one platform: the last stage and those it needs. Bad input is a fault with its place. */
 export async function buildPlatform(build: PlatformBuild): Promise<Result<PlatformImage>> {
   const { spec } = build;
-  const text = await build.context.readText(spec.dockerfile, 1024 * 1024);
-  if (text === undefined)
-    return err(
-      fault("bad-input", `${spec.dockerfile} is not in the repository`, {
-        hint: "name it with `dockerfile:` in .fairlead.yaml",
-      }),
-    );
-  const instructions = parseDockerfile(spec.dockerfile, text);
-  if (!instructions.ok) return instructions;
-  const stages = splitStages(instructions.value);
-  if (!stages.ok) return stages;
-  const last = stages.value.stages.length - 1;
-  const needed = [...neededStages(stages.value.stages, last)].sort((a, b) => a - b);
-  for (const index of needed)
-    for (const instruction of stages.value.stages[index]?.instructions ?? []) {
+  const opened = await openDockerfile(build.context, spec);
+  if (!opened.ok) return opened;
+  const { stages, needed } = opened.value;
+  for (const index of needed) {
+    const stage = stages.stages[index];
+    for (const instruction of stage ? [stage.opening, ...stage.instructions] : []) {
       const supported = unsupportedIn(instruction);
       if (!supported.ok) return supported;
     }
-  const predefined = platformArguments(spec.platform);
-  const globals = new Map<string, string>();
-  const globalLookup: Lookup = (name) => globals.get(name) ?? predefined(name);
-  for (const instruction of stages.value.globals) {
-    const declared = declareArguments(instruction, spec.args, globals, globalLookup, predefined);
-    if (!declared.ok) return declared;
   }
   const work: Work = {
     ...build,
-    stages: stages.value,
+    ...opened.value,
     source: await build.context.ignoringFor(spec.dockerfile),
-    globals: globalLookup,
-    predefined,
     drafts: new Map(),
     used: [],
-    warnings: [...undeclaredWarnings(instructions.value, spec)],
+    warnings: [...undeclaredWarnings(opened.value.instructions, spec)],
   };
-  const draft = await stageAt(work, last);
+  const draft = await stageAt(work, stages.stages.length - 1);
   if (!draft.ok) return draft;
   return await finish(work, draft.value);
 }
@@ -138,15 +119,8 @@ function onBuildOf(draft: Draft, stage: Stage): Result<readonly Instruction[]> {
 
 async function begin(work: Work, stage: Stage, index: number): Promise<Result<Draft>> {
   const place = placeOf(stage.opening, 0);
-  const reference = substitute(stage.from, work.globals, stage.opening.escapeMark);
-  if (!reference.ok) return err({ ...reference.error, place });
-  if (reference.value === "")
-    return err(
-      fault("bad-input", `FROM ${stage.from} is empty: an ARG before it has no value`, {
-        place,
-        hint: "give the ARG a default, or name it among the build arguments",
-      }),
-    );
+  const reference = baseNameOf(work, stage);
+  if (!reference.ok) return reference;
   const wrong = otherPlatform(work, stage);
   if (wrong) return err(wrong);
   const before = stageNamed(work.stages.stages, reference.value, index);
@@ -250,16 +224,4 @@ async function sourceOf(work: Work, index: number, instruction: Instruction): Pr
   const stage = numbered ?? stageNamed(work.stages.stages, flag.value, index);
   const draft = stage === undefined ? await baseDraft(work, flag.value, place) : await stageAt(work, stage);
   return draft.ok ? ok(treeSource(draft.value.tree, flag.value)) : draft;
-}
-
-function platformArguments({ os, architecture, variant }: Platform): Lookup {
-  const platform = [os, architecture, variant].filter((part) => part !== undefined).join("/");
-  const values = new Map<string, string>();
-  for (const side of ["TARGET", "BUILD"]) {
-    values.set(`${side}PLATFORM`, platform);
-    values.set(`${side}OS`, os);
-    values.set(`${side}ARCH`, architecture);
-    values.set(`${side}VARIANT`, variant ?? "");
-  }
-  return (name) => values.get(name);
 }

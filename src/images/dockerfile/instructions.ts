@@ -1,4 +1,4 @@
-import { err, fault, ok, type Place, type Result } from "../../core/index.ts";
+import { err, type Fault, fault, ok, type Place, type Result } from "../../core/index.ts";
 import { escapeDirective, type LogicalLine, placeIn, readLogicalLine } from "./lines.ts";
 
 export interface Flag {
@@ -27,7 +27,7 @@ const largest = 256 * 1024;
 const mostInstructions = 2000;
 const mostStages = 100;
 
-/** Flags of the instructions that are carried out; of the others any flag is taken. */
+/** Flags of the instructions that are carried out. */
 const flagsOf: Readonly<Record<string, readonly string[]>> = {
   FROM: ["platform"],
   COPY: ["from", "chown", "chmod", "link"],
@@ -50,7 +50,7 @@ const flagsOf: Readonly<Record<string, readonly string[]>> = {
 
 /** Instructions that need something to be run while building. */
 const unsupported: Readonly<Record<string, string>> = {
-  RUN: "build what it makes in the `build` script and COPY it, or let an outside builder make the image: `builder: auto`",
+  RUN: "build what it makes in the `build` script and COPY it, or install buildah or podman, which builds it here",
 };
 
 /** Where a character of `rest` stands; without one, where the instruction begins. */
@@ -93,21 +93,34 @@ export function parseDockerfile(file: string, text: string): Result<readonly Ins
   return ok(instructions);
 }
 
-/** Says why an instruction cannot be carried out, where it stands and what to do instead. */
+/** Says why an instruction cannot be carried out, where it stands and what to do instead; an outside builder may. */
 export function unsupportedIn(instruction: Instruction): Result<void> {
-  const { name, logical, file, heredocAt } = instruction;
+  const { name, flags, logical, file, heredocAt } = instruction;
+  const cannot = (what: string, place: Place, hint?: string) =>
+    err(fault("bad-input", `${what} not carried out by the built-in assembler`, { place, hint, facts: needsBuilder }));
   const hint = unsupported[name];
-  if (hint !== undefined)
-    return err(
-      fault("bad-input", `${name} is not carried out by the built-in assembler`, { place: placeOf(instruction), hint }),
-    );
+  if (hint !== undefined) return cannot(`${name} is`, placeOf(instruction), hint);
+  const odd = flags.find((flag) => !flagsOf[name]?.includes(flag.name));
+  if (odd) return cannot(`${name} --${odd.name} is`, placeIn(file, logical, odd.at));
   if (heredocAt === undefined) return ok(undefined);
-  return err(
-    fault("bad-input", "here-documents are not carried out by the built-in assembler", {
-      place: placeIn(file, logical, heredocAt),
-      hint: "put the text into a file of the repository and COPY it",
-    }),
-  );
+  const place = placeIn(file, logical, heredocAt);
+  return cannot("here-documents are", place, "put the text into a file of the repository and COPY it");
+}
+
+/** Facts of a fault that an outside builder would not meet. */
+const needsBuilder = { needs: "builder" } as const;
+
+export function isForBuilder(error: Fault): boolean {
+  return error.facts?.["needs"] === needsBuilder.needs;
+}
+
+/** Images or stages that an instruction takes files from: `COPY --from`, `RUN --mount=…,from=…`. */
+export function takenFrom(instruction: Instruction): readonly string[] {
+  return instruction.flags.flatMap(({ name, value }) => {
+    if (instruction.name === "COPY" && name === "from") return [value];
+    if (instruction.name !== "RUN" || name !== "mount") return [];
+    return value.split(",").flatMap((part) => (part.startsWith("from=") ? [part.slice("from=".length)] : []));
+  });
 }
 
 function readInstruction(file: string, logical: LogicalLine, escapeMark: string): Result<Instruction> {
@@ -125,8 +138,6 @@ function readInstruction(file: string, logical: LogicalLine, escapeMark: string)
     const match = /^--([A-Za-z][A-Za-z0-9-]*)(?:=(\S*))?(?:\s+|$)/.exec(logical.text.slice(at));
     if (!match) break;
     const [whole, flag = "", value = ""] = match;
-    if (allowed !== undefined && !allowed.includes(flag))
-      return wrong(at, `${name} --${flag} is not carried out by the built-in assembler`);
     flags.push({ name: flag, value, at });
     at += whole.length;
   }

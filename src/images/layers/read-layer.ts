@@ -96,7 +96,7 @@ async function* contentOf(bytes: AsyncIterable<Uint8Array>, ordinal: number): As
 
 function unreadable(layer: Descriptor, error: unknown) {
   const why = error instanceof Error ? error.message : String(error);
-  return fault("corrupt", `the base's layer ${layer.digest} cannot be used: ${why}`, {
+  return fault("corrupt", `the layer ${layer.digest} cannot be used: ${why}`, {
     hint: "the image is damaged or made to mislead; name another base",
     cause: error,
   });

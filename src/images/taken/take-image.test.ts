@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { must, systemIds } from "../core/index.ts";
-import { type BlobStore, type Descriptor, mediaTypes, openFsBlobStore } from "../oci/index.ts";
-import { takePushedImage } from "./pushed-image.ts";
+import { must, systemIds } from "../../core/index.ts";
+import { type BlobStore, type Descriptor, mediaTypes, openFsBlobStore } from "../../oci/index.ts";
+import { takeImage } from "./take-image.ts";
 
 let root: string;
 let blobs: BlobStore;
@@ -41,7 +41,7 @@ async function image(architecture: string, own: Readonly<Record<string, string>>
 async function read(digest: string): Promise<Record<string, unknown>> {
   return JSON.parse(Buffer.from(must(await blobs.readAll(digest, 10_000))).toString());
 }
-const codeOf = (result: Awaited<ReturnType<typeof takePushedImage>>) =>
+const codeOf = (result: Awaited<ReturnType<typeof takeImage>>) =>
   result.ok ? "taken" : `${result.error.code}: ${result.error.message}`;
 
 describe("an image that a script pushed", () => {
@@ -59,7 +59,7 @@ describe("an image that a script pushed", () => {
       },
       mediaTypes.ociIndex,
     );
-    const taken = must(await takePushedImage(blobs, pushed, labels));
+    const taken = must(await takeImage(blobs, pushed, labels));
     expect(taken.platforms.map(({ platform, diffIds }) => [platform.architecture, diffIds])).toEqual([
       ["amd64", ["sha256:1"]],
       ["arm64", ["sha256:1"]],
@@ -74,23 +74,23 @@ describe("an image that a script pushed", () => {
     expect([after["layers"], after["annotations"]]).toEqual([before["layers"], { a: "b" }]);
     const { config }: { config?: { digest: string } } = after;
     expect(await read(config?.digest ?? "")).toMatchObject({ "x-own": 1, config: { Labels: { own: "x", ...labels } } });
-    expect(must(await takePushedImage(blobs, pushed, labels)).root).toEqual(taken.root);
+    expect(must(await takeImage(blobs, pushed, labels)).root).toEqual(taken.root);
   });
 
   it("is refused where it says that it is something else, or is no image", async () => {
     const lying = await image("amd64", { "org.opencontainers.image.revision": "beef" });
-    expect(codeOf(await takePushedImage(blobs, lying, labels))).toBe(
+    expect(codeOf(await takeImage(blobs, lying, labels))).toBe(
       'refused: its label org.opencontainers.image.revision says "beef", not c0ffee',
     );
     const odd = await image("amd64", {}, []);
-    expect(codeOf(await takePushedImage(blobs, odd, labels))).toMatch(/^bad-input: .* has 1 layers and 0 diff ids/);
+    expect(codeOf(await takeImage(blobs, odd, labels))).toMatch(/^bad-input: .* has 1 layers and 0 diff ids/);
     const config = await keep({}, mediaTypes.ociEmpty);
     const artifact = await keep(
       { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] },
       mediaTypes.ociManifest,
     );
-    expect(codeOf(await takePushedImage(blobs, artifact, labels))).toMatch(/^bad-input: .* names no platform/);
+    expect(codeOf(await takeImage(blobs, artifact, labels))).toMatch(/^bad-input: .* names no platform/);
     const empty = await keep({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] }, mediaTypes.ociIndex);
-    expect(codeOf(await takePushedImage(blobs, empty, labels))).toBe("bad-input: it holds no image of any platform");
+    expect(codeOf(await takeImage(blobs, empty, labels))).toBe("bad-input: it holds no image of any platform");
   });
 });

@@ -1,4 +1,4 @@
-import { err, fault, ok, type Result } from "../core/index.ts";
+import { err, fault, ok, type Result } from "../../core/index.ts";
 import {
   type BlobStore,
   type Descriptor,
@@ -6,15 +6,20 @@ import {
   type ManifestDocument,
   type Platform,
   parseManifest,
-} from "../oci/index.ts";
+} from "../../oci/index.ts";
+import { draftOfManifest } from "../assemble/base-image.ts";
+import { entrypointWarnings } from "../assemble/entrypoint.ts";
+import { createLayerReader } from "../layers/read-layer.ts";
 
-/** An image that a script pushed, taken over: what `root` refers to is in the blob store. */
+/** An image that was made elsewhere, taken over: what `root` refers to is in the blob store. */
 export interface TakenImage {
   readonly root: Descriptor;
   readonly platforms: readonly {
     readonly platform: Platform;
     readonly digest: string;
+    readonly manifest: Descriptor;
     readonly diffIds: readonly string[];
+    readonly entrypoint: readonly string[];
   }[];
   readonly warnings: readonly string[];
 }
@@ -22,17 +27,18 @@ export interface TakenImage {
 const deepest = 3;
 
 /**
- * Takes over what a script pushed: every platform gets the labels that assembled images have, so the documents, never
+ * Takes over what a script pushed or left, or an outside builder made: every platform gets the labels that assembled images have, so the documents, never
  * the layers, are written anew. A label that says something else is fault `refused`; what cannot be read as an image
  * `bad-input`. Statements of the script's own tools about the bytes it pushed, entries of platform `unknown`, are left out.
  */
-export async function takePushedImage(
+export async function takeImage(
   blobs: BlobStore,
   pushed: Descriptor,
   labels: Readonly<Record<string, string>>,
 ): Promise<Result<TakenImage>> {
   const platforms: TakenImage["platforms"][number][] = [];
   const warnings: string[] = [];
+  const layers = createLayerReader(blobs);
 
   async function take(descriptor: Descriptor, depth: number): Promise<Result<Descriptor>> {
     const read = await documentOf(blobs, descriptor);
@@ -87,16 +93,18 @@ export async function takePushedImage(
     const manifest = await write(document, parsed.mediaType);
     if (!manifest.ok) return manifest;
     const text = (name: string) => (typeof image[name] === "string" ? { [name]: image[name] } : {});
-    platforms.push({
-      platform: {
-        os: image["os"],
-        architecture: image["architecture"],
-        ...text("variant"),
-        ...text("os.version"),
-      },
-      digest: manifest.value.digest,
-      diffIds,
-    });
+    const platform = {
+      os: image["os"],
+      architecture: image["architecture"],
+      ...text("variant"),
+      ...text("os.version"),
+    };
+    const draft = await draftOfManifest({ blobs, layers }, "the image", manifest.value, platform);
+    if (!draft.ok) return draft;
+    for (const warning of await entrypointWarnings(draft.value, platform)) warnings.push(warning.message);
+    const { Entrypoint, Cmd } = draft.value.config;
+    const { digest } = manifest.value;
+    platforms.push({ platform, digest, manifest: manifest.value, diffIds, entrypoint: Entrypoint ?? Cmd ?? [] });
     return manifest;
   }
 
