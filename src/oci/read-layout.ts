@@ -40,7 +40,8 @@ export async function readImageFolder(
   const flat = (await textIn(folder, "version")) !== undefined;
   const room = { bytes: mostBytes };
   let given: string | undefined;
-  const pathOf = (digest: string) => (flat ? digest.slice(digest.indexOf(":") + 1) : `blobs/${digest.replace(":", "/")}`);
+  const pathOf = (digest: string) =>
+    flat ? digest.slice(digest.indexOf(":") + 1) : `blobs/${digest.replace(":", "/")}`;
   const files: LayoutFiles = {
     text: (name) => textIn(folder, name),
     keep: async (blob) => {
@@ -91,7 +92,7 @@ export async function readImageArchive(
   let count = 0;
   try {
     for await (const member of members) {
-      const { name, size = 0, type } = member.header;
+      const { name, size, type } = member.header;
       const digest = /^(?:\.\/)?blobs\/(sha256|sha512)\/([0-9a-f]+)$/.exec(name);
       const plain = type === "file" || type === "contiguous-file";
       room -= size;
@@ -160,7 +161,8 @@ async function keepImage(blobs: BlobStore, files: LayoutFiles, root: Descriptor)
     const { descriptor, depth } = next;
     if (++documents > mostDocuments || depth > deepest)
       return err(fault("limit", `it has more than ${mostDocuments} manifests, or indexes more than ${deepest} deep`));
-    if (descriptor.size > largestManifest) return err(fault("limit", `${descriptor.digest} is too large for a manifest`));
+    if (descriptor.size > largestManifest)
+      return err(fault("limit", `${descriptor.digest} is too large for a manifest`));
     const kept = await files.keep(descriptor);
     if (!kept.ok) return kept;
     const bytes = await blobs.readAll(descriptor.digest, largestManifest);

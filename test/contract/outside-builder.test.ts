@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fault, must, ok, type Result, systemClock, systemIds } from "../../src/core/index.ts";
-import { createProcessExecutor } from "../../src/execute/process/index.ts";
 import type { Executor } from "../../src/execute/index.ts";
+import { createProcessExecutor } from "../../src/execute/process/index.ts";
 import {
   type AssembledImage,
   type BuilderName,
@@ -42,11 +42,26 @@ async function makeBase(docker: boolean): Promise<Descriptor> {
   mkdirSync(join(tree, "bin"), { recursive: true });
   mkdirSync(join(tree, "etc"));
   copyFileSync(busybox ?? "", join(tree, "bin/busybox"));
-  for (const name of ["sh", "cat", "echo", "touch", "chown", "chmod", "mkdir", "env", "wget", "sleep", "id", "ls", "test"])
+  for (const name of [
+    "sh",
+    "cat",
+    "echo",
+    "touch",
+    "chown",
+    "chmod",
+    "mkdir",
+    "env",
+    "wget",
+    "sleep",
+    "id",
+    "ls",
+    "test",
+  ])
     symlinkSync("busybox", join(tree, "bin", name));
   writeFileSync(join(tree, "etc/passwd"), "root:x:0:0::/:/bin/sh\n");
   writeFileSync(join(tree, "etc/shadow"), "root:!:1::::::\n");
-  const tar = (...args: readonly string[]) => execFileSync("tar", ["-C", tree, "--numeric-owner", ...args], { maxBuffer: 1 << 26 });
+  const tar = (...args: readonly string[]) =>
+    execFileSync("tar", ["-C", tree, "--numeric-owner", ...args], { maxBuffer: 1 << 26 });
   const bytes = tar("-cf", "-", "--owner=0", "--group=0", "--sort=name", ".");
   const layer = {
     mediaType: docker ? mediaTypes.dockerLayerGzip : mediaTypes.ociLayerGzip,
@@ -120,7 +135,7 @@ async function build(
       buildId: `b${systemIds.hex(4)}`,
       tier: "stranger",
       folder,
-      timeoutMs: more.timeoutMs ?? 50_000,
+      timeoutMs: more.timeoutMs ?? 250_000,
       signal: new AbortController().signal,
       onOutput: (chunk) => chunks.push(chunk),
       tell: (line) => told.push(line),
@@ -136,9 +151,7 @@ async function read(image: AssembledImage) {
   const config = await document<ImageConfig>(manifest.config.digest);
   const listed: string[] = [];
   for (const layer of manifest.layers)
-    listed.push(
-      execFileSync("tar", ["-tvzf", blobs.pathOf(layer.digest), "--numeric-owner"], { encoding: "utf8" }),
-    );
+    listed.push(execFileSync("tar", ["-tvf", blobs.pathOf(layer.digest), "--numeric-owner"], { encoding: "utf8" }));
   return { manifest, config, files: listed.join("") };
 }
 
@@ -167,6 +180,7 @@ const simple = 'FROM example.test/base:1\nRUN echo made > /made\nENTRYPOINT ["/b
 
 describe.skipIf(!usable || tools.length === 0)(
   "outside builders (skipped without buildah or podman, bubblewrap, busybox-static and root)",
+  { timeout: 300_000 },
   () => {
     it.each(tools)("%s builds what a Dockerfile runs, with our labels, owners kept", async (tool) => {
       const dockerfile = [
@@ -178,7 +192,7 @@ describe.skipIf(!usable || tools.length === 0)(
         "RUN touch /made && chown 5:42 /made && chmod 640 /made && echo $given > /given",
         "COPY --chown=7:8 src /src",
         "COPY --from=tools /out/t /t",
-        'LABEL own=yes',
+        "LABEL own=yes",
         "USER 1000",
         'ENTRYPOINT ["/bin/busybox", "sh"]',
       ].join("\n");
@@ -192,7 +206,11 @@ describe.skipIf(!usable || tools.length === 0)(
       const { manifest, config, files: listed } = await read(made);
       expect(manifest.mediaType).toBe(mediaTypes.ociManifest);
       expect(config).toMatchObject({ os: "linux", architecture: here, created: "2026-01-02T03:04:05Z" });
-      expect(config.config).toMatchObject({ User: "1000", Labels: { ...labels, own: "yes" }, Entrypoint: ["/bin/busybox", "sh"] });
+      expect(config.config).toMatchObject({
+        User: "1000",
+        Labels: { ...labels, own: "yes" },
+        Entrypoint: ["/bin/busybox", "sh"],
+      });
       expect(listed).toMatch(/-rw-r----- 5\/42 +0 2026-01-02 .* made/);
       expect(listed).toMatch(/-rw-r--r-- 7\/8 .* src\/f/);
       expect(listed).toMatch(/ t\n/);
@@ -202,7 +220,10 @@ describe.skipIf(!usable || tools.length === 0)(
 
     it("is chosen where the Dockerfile needs it, follows a base of Docker's media types and takes one by digest", async () => {
       const docker = bases.get("busybox")?.digest ?? "";
-      const { image, log } = await build({ Dockerfile: `FROM busybox@${docker}\nRUN echo x > /x\nENTRYPOINT ["/bin/sh"]\n` }, undefined);
+      const { image, log } = await build(
+        { Dockerfile: `FROM busybox@${docker}\nRUN echo x > /x\nENTRYPOINT ["/bin/sh"]\n` },
+        undefined,
+      );
       expect(image, log).toMatchObject({ ok: true, value: { root: { mediaType: mediaTypes.dockerManifest } } });
     });
 
@@ -219,11 +240,19 @@ describe.skipIf(!usable || tools.length === 0)(
         "echo x > /proc/sys/kernel/hostname || echo read-only",
         "ls /root /home /work 2>/dev/null || echo nothing of the machine",
       ].join("; ");
-      const { image, log, told } = await build({ Dockerfile: `FROM busybox\nRUN ${script}\nCMD ["/bin/sh"]\n` }, undefined);
+      const { image, log, told } = await build(
+        { Dockerfile: `FROM busybox\nRUN ${script}\nCMD ["/bin/sh"]\n` },
+        undefined,
+      );
       expect(image, log).toMatchObject({ ok: true });
       expect(log).toMatch(/^ +0 +1 +65536$/m);
       expect(log).toMatch(/NoNewPrivs:\s+1/);
-      for (const each of ["refused http://127.0.0.1:1/", "refused http://169.254.169.254/", "read-only", "nothing of the machine"])
+      for (const each of [
+        "refused http://127.0.0.1:1/",
+        "refused http://169.254.169.254/",
+        "read-only",
+        "nothing of the machine",
+      ])
         expect(log).toContain(each);
       expect(log).not.toMatch(/TOKEN|SECRET|PASSWORD|AUTH/);
       expect(told.join()).toContain("169.254.169.254:80 was refused");
@@ -231,27 +260,42 @@ describe.skipIf(!usable || tools.length === 0)(
 
     it("says what failed, and which line needed a builder that is not there", async () => {
       const failing = await build({ Dockerfile: "FROM busybox\nRUN echo before && exit 3\n" }, undefined);
-      expect(failing.image).toMatchObject({ ok: false, error: { code: "failed", message: expect.stringContaining("exited with") } });
+      expect(failing.image).toMatchObject({
+        ok: false,
+        error: { code: "failed", message: expect.stringContaining("exited with") },
+      });
       expect(failing.log).toContain("before");
       const elsewhere = await build({ Dockerfile: simple }, undefined, { architecture: "s390x" });
       expect(elsewhere.image).toMatchObject({
         ok: false,
-        error: { code: "missing-need", place: { file: "Dockerfile", line: 2, column: 1 }, message: expect.stringContaining("RUN") },
+        error: {
+          code: "missing-need",
+          place: { file: "Dockerfile", line: 2, column: 1 },
+          message: expect.stringContaining("RUN"),
+        },
       });
       const unlisted = await build({ Dockerfile: "FROM evil.example/base\nRUN true\n" }, undefined);
       expect(unlisted.image).toMatchObject({ ok: false, error: { code: "refused" } });
       const assembler = await build({ Dockerfile: simple }, "assembler");
-      expect(assembler.image).toMatchObject({ ok: false, error: { message: "RUN is not carried out by the built-in assembler" } });
+      expect(assembler.image).toMatchObject({
+        ok: false,
+        error: { message: "RUN is not carried out by the built-in assembler" },
+      });
     });
 
     it("ends a build that takes too long", async () => {
       const { image } = await build({ Dockerfile: "FROM busybox\nRUN sleep 600\n" }, undefined, { timeoutMs: 2000 });
-      expect(image).toMatchObject({ ok: false, error: { message: expect.stringContaining("did not finish within 2s") } });
+      expect(image).toMatchObject({
+        ok: false,
+        error: { message: expect.stringContaining("did not finish within 2s") },
+      });
     });
 
     it("warns of an entrypoint that is not in what was built", async () => {
       const { image } = await build({ Dockerfile: 'FROM busybox\nRUN true\nENTRYPOINT ["/none"]\n' }, undefined);
-      expect(must(image).warnings.map((warning) => warning.message)).toEqual(["the entrypoint /none is not in the image"]);
+      expect(must(image).warnings.map((warning) => warning.message)).toEqual([
+        "the entrypoint /none is not in the image",
+      ]);
     });
   },
 );

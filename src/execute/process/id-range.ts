@@ -23,7 +23,7 @@ export const idRangeMend =
   "apt-get install uidmap util-linux, and a line of 65536 ids for this user in /etc/subuid and /etc/subgid";
 
 /** Says that it is there, and stays until its input ends. */
-const wait = 'echo; read -r _ || :';
+const wait = "echo; read -r _ || :";
 
 /**
  * User ids for a builder of images, which unpacks files of many owners. A server run as root maps none of its own: what

@@ -127,7 +127,15 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     const argv = prlimit
       ? [prlimit, "--core=0", `--fsize=${spec.limits.diskBytes}`, "--", ...spec.argv]
       : [...spec.argv];
-    return await launch(spec, { argv, arguments: undefined, passed: [], env, cwd: translate(spec.cwd), proxy: undefined, own });
+    return await launch(spec, {
+      argv,
+      arguments: undefined,
+      passed: [],
+      env,
+      cwd: translate(spec.cwd),
+      proxy: undefined,
+      own,
+    });
   }
 
   interface Launch {

@@ -42,7 +42,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
           return err(fault("missing-need", `${named} is not started here`, { hint: "leave `builder` out" }));
         const image = named === undefined ? await buildPlatform(build) : undefined;
         if (image && (image.ok || builder === "assembler" || !isForBuilder(image.error))) return image;
-        return outside && place ? await outside.build(build, named, place) : (image ?? err(fault("failed", "no builder")));
+        return outside && place
+          ? await outside.build(build, named, place)
+          : (image ?? err(fault("failed", "no builder")));
       });
       if (!built.ok) return built;
       const images = built.value;

@@ -7,9 +7,9 @@ import {
   type BlobStore,
   type Descriptor,
   type Digest,
+  type Platform,
   parseManifest,
   parseReference,
-  type Platform,
   type Reference,
   referredTo,
 } from "../../oci/index.ts";
@@ -100,13 +100,18 @@ export async function openBaseDoor(options: {
 
   const conf = registries.map((registry) => {
     const names = registry === "registry-1.docker.io" ? ["docker.io"] : [registry];
-    return names.map((name) => `[[registry]]\nprefix = "${name}"\nlocation = "${host}/${folderOf(registry)}"\ninsecure = true\n`);
+    return names.map(
+      (name) => `[[registry]]\nprefix = "${name}"\nlocation = "${host}/${folderOf(registry)}"\ninsecure = true\n`,
+    );
   });
   return ok({
     services: {
       [host]: (request, response) => void answer(request, response).catch(() => response.destroy()),
     },
-    registriesConf: ['unqualified-search-registries = ["docker.io"]\nshort-name-mode = "disabled"\n', ...conf.flat()].join("\n"),
+    registriesConf: [
+      'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "disabled"\n',
+      ...conf.flat(),
+    ].join("\n"),
     used: [...opened].map(([reference, { root }]) => ({ reference, digest: root.digest })),
     isDocker: (name) => opened.get(name)?.manifest.mediaType.includes("docker") === true,
   });

@@ -116,7 +116,11 @@ export function createOutsideBuilder(options: OutsideBuilderOptions): OutsideBui
       argv,
       cwd: inside.storage,
       // The program's own; what RUN sees of it is the way out.
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/home/prow", TMPDIR: inside.storage },
+      env: {
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        HOME: "/home/prow",
+        TMPDIR: inside.storage,
+      },
       mounts: [
         { host: join(folder, "input"), inside: inside.input, writable: false },
         { host: join(folder, "containers"), inside: "/etc/containers", writable: false },
@@ -130,7 +134,10 @@ export function createOutsideBuilder(options: OutsideBuilderOptions): OutsideBui
       scratch: [
         { inside: inside.storage, bytes: storageBytes },
         // Both write lists of what they saw, wherever their storage is.
-        ...["/var/cache", "/var/lib", "/run/libpod", "/run/lock"].map((each) => ({ inside: each, bytes: 16 * 1024 ** 2 })),
+        ...["/var/cache", "/var/lib", "/run/libpod", "/run/lock"].map((each) => ({
+          inside: each,
+          bytes: 16 * 1024 ** 2,
+        })),
       ],
       services: door.services,
       onOutput: place.onOutput,
@@ -178,7 +185,12 @@ async function notRunHere({ os, architecture }: Platform, why: Fault): Promise<F
   const own = process.arch === "x64" ? "amd64" : process.arch;
   if (os === "linux" && (architecture === own || (own === "amd64" && architecture === "386"))) return undefined;
   const emulator = `/proc/sys/fs/binfmt_misc/qemu-${emulators[architecture] ?? architecture}`;
-  const emulated = os === "linux" && (await access(emulator).then(() => true, () => false));
+  const emulated =
+    os === "linux" &&
+    (await access(emulator).then(
+      () => true,
+      () => false,
+    ));
   if (emulated) return undefined;
   return fault("missing-need", `${why.message}, and nothing for ${os}/${architecture} can be run on this machine`, {
     place: why.place,
@@ -214,7 +226,11 @@ async function prepare(
     await writeFile(path, text);
     await chmod(path, 0o644);
   }
-  return await writeContext(await asked.context.ignoringFor(asked.spec.dockerfile), join(input, "context"), asked.epoch);
+  return await writeContext(
+    await asked.context.ignoringFor(asked.spec.dockerfile),
+    join(input, "context"),
+    asked.epoch,
+  );
 }
 
 /** The builder is dead: what it left is read, compared with what it says, labelled and looked at as everything else. */

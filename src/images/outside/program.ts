@@ -38,7 +38,9 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
 done
 tool build "$@"
-tool push -q localhost/fairlead/result dir:${inside.output}`;
+# buildah packs layers by itself, and knows no such option.
+[ "$program" = podman ] && set -- --compress || set --
+tool push -q "$@" localhost/fairlead/result dir:${inside.output}`;
 
 export function programCommand(run: ProgramRun): readonly string[] {
   const { os, architecture, variant } = run.platform;

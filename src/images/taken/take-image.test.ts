@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { must, systemIds } from "../../core/index.ts";
 import { type BlobStore, type Descriptor, mediaTypes, openFsBlobStore } from "../../oci/index.ts";
@@ -19,16 +21,20 @@ const labels = { "org.opencontainers.image.revision": "c0ffee", "org.opencontain
 async function keep(value: unknown, mediaType: string): Promise<Descriptor> {
   return { mediaType, ...must(await blobs.write(Buffer.from(JSON.stringify(value)))) };
 }
-async function image(architecture: string, own: Readonly<Record<string, string>> = {}, diffIds = ["sha256:1"]) {
+/** A tar without a member. */
+const nothing = Buffer.alloc(1024);
+const diffId = `sha256:${createHash("sha256").update(nothing).digest("hex")}`;
+
+async function image(architecture: string, own: Readonly<Record<string, string>> = {}, diffIds = [diffId]) {
   const configuration = {
     os: "linux",
     architecture,
     "x-own": 1,
-    config: { Labels: own },
+    config: { Labels: own, Entrypoint: ["/none"] },
     rootfs: { diff_ids: diffIds },
   };
   const config = await keep(configuration, mediaTypes.ociConfig);
-  const layer = { mediaType: mediaTypes.ociLayerGzip, ...must(await blobs.write(Buffer.from(architecture))) };
+  const layer = { mediaType: mediaTypes.ociLayerGzip, ...must(await blobs.write(gzipSync(nothing))) };
   const manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
@@ -61,10 +67,11 @@ describe("an image that a script pushed", () => {
     );
     const taken = must(await takeImage(blobs, pushed, labels));
     expect(taken.platforms.map(({ platform, diffIds }) => [platform.architecture, diffIds])).toEqual([
-      ["amd64", ["sha256:1"]],
-      ["arm64", ["sha256:1"]],
+      ["amd64", [diffId]],
+      ["arm64", [diffId]],
     ]);
-    expect(taken.warnings).toEqual([expect.stringContaining(statement.digest)]);
+    const missing = "the entrypoint /none is not in the image";
+    expect(taken.warnings).toEqual([missing, missing, expect.stringContaining(statement.digest)]);
     const index = await read(taken.root.digest);
     expect(index["manifests"]).toEqual([
       expect.objectContaining({ digest: taken.platforms[0]?.digest, platform: { os: "linux", architecture: "amd64" } }),
@@ -84,6 +91,8 @@ describe("an image that a script pushed", () => {
     );
     const odd = await image("amd64", {}, []);
     expect(codeOf(await takeImage(blobs, odd, labels))).toMatch(/^bad-input: .* has 1 layers and 0 diff ids/);
+    const other = await image("amd64", {}, [`sha256:${"0".repeat(64)}`]);
+    expect(codeOf(await takeImage(blobs, other, labels))).toMatch(/^corrupt: .* its content is sha256:/);
     const config = await keep({}, mediaTypes.ociEmpty);
     const artifact = await keep(
       { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] },
