@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { isPublicAddress } from "../execute/host/index.ts";
@@ -68,6 +68,7 @@ import { createEventStream } from "../server/events.ts";
 import { type Home, homeAt, prepareHome, removeServerFile, writePrivate } from "../server/home.ts";
 import { createMetrics } from "../server/metrics.ts";
 import { createSessions } from "../server/session.ts";
+import { createSignInLimit, createSignIns } from "../server/sign-in-limit.ts";
 import { createViews } from "../server/views/index.ts";
 import { lockHome, tryOpenStore } from "../store/index.ts";
 import { version } from "../version.ts";
@@ -114,6 +115,8 @@ export interface RunningServer {
   fetch(request: Request): Promise<Response>;
   stop(): Promise<void>;
 }
+
+type Connections = HttpBindings | Http2Bindings;
 
 const reconcileEveryMs = 30_000;
 const collectEveryMs = 6 * 3_600_000;
@@ -359,6 +362,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   });
 
   const access = createAccess({ store, clock, ids });
+  const signIns = createSignIns({ limit: createSignInLimit(clock), access, behindProxy: options.behindProxy });
   const views = createViews({
     db: store.db,
     family,
@@ -428,7 +432,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       if (!stream.ok) return Response.json({ error: stream.error }, { status: 400 });
       return new Response(Readable.toWeb(stream.value), { headers: { "content-type": "application/gzip" } });
     },
-    sessions: createSessions(access),
+    sessions: createSessions(access, signIns),
+    signIns,
     events,
     gitDoor,
     registryDoor: registryDoor.handle,
@@ -440,7 +445,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
 
-  const fetch = async (request: Request) => await app.fetch(request);
+  // What the HTTP server hands on goes along: the registry sends blobs over the connection itself.
+  const fetch = async (request: Request, env?: Connections) => await app.fetch(request, env);
   const { missing } = await executor.isolation();
   const release = async () => {
     await building.close();
@@ -566,7 +572,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
 }
 
 async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, env: Connections) => Response | Promise<Response>,
   host: string,
   port: number,
 ): Promise<Result<{ readonly server: Server; readonly port: number }>> {

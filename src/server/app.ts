@@ -11,10 +11,12 @@ import { serveReleaseFile } from "./proof-routes.ts";
 import { serveResults } from "./results-door.ts";
 import { faultAnswer, openApiDocument, type Route } from "./routes.ts";
 import type { Sessions } from "./session.ts";
+import { limitSignIn, type SignIns, tooManySignIns } from "./sign-in-limit.ts";
 
 export interface AppParts extends ApiParts {
   readonly version: string;
   readonly sessions: Sessions;
+  readonly signIns: SignIns;
   readonly events: EventStream;
   readonly gitDoor: GitDoor;
   /** Gets the connection's own streams beside the request. */
@@ -50,6 +52,7 @@ export function createApp(parts: AppParts): Hono<PageEnv> {
   app.get("/healthz", (context) => context.text("ok\n"));
   app.use(checkHost({ hosts: parts.hosts }));
   app.get("/readyz", (context) => context.text(parts.ready() ? "ready\n" : "starting\n", parts.ready() ? 200 : 503));
+  app.use(limitSignIn(parts.signIns));
   app.all("/v2", (context) => parts.registryDoor(context.req.raw, context.env));
   app.all("/v2/*", (context) => parts.registryDoor(context.req.raw, context.env));
   app.all("/git/*", (context) => gitRequest(parts, context));
@@ -174,6 +177,8 @@ async function readBody(context: Context): Promise<Record<string, unknown> | "to
 async function signIn(parts: AppParts, context: Context): Promise<Response> {
   const body = await readBody(context);
   const token = typeof body === "object" && typeof body["token"] === "string" ? body["token"].trim() : "";
+  const pause = await parts.signIns.pauseBefore(context, token);
+  if (pause !== undefined) return tooManySignIns(pause);
   const principal = await parts.access.principalOf(token);
   if (!principal) return context.redirect("/login?wrong=1", 303);
   parts.sessions.signIn(context, token, new URL(context.req.url).protocol === "https:");

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import type { Principal } from "../family/index.ts";
 import type { Access } from "./access.ts";
+import type { SignIns } from "./sign-in-limit.ts";
 
 /** Who looks at a page, and the token its forms must carry. */
 export interface Viewer {
@@ -16,13 +17,18 @@ const cookie = "fairlead_session";
  * Sessions of browsers: the cookie holds a Fairlead token, is HttpOnly and SameSite=Strict; forms carry a CSRF token
  * derived from it with a key of this boot.
  */
-export function createSessions(access: Access) {
+export function createSessions(access: Access, signIns: SignIns) {
   const key = randomBytes(32);
   const csrfOf = (token: string) => createHmac("sha256", key).update(token).digest("hex");
+
+  async function principalOf(context: Context, token: string): Promise<Principal | undefined> {
+    return (await signIns.pauseBefore(context, token)) === undefined ? await access.principalOf(token) : undefined;
+  }
+
   return {
     viewerOf: async (context: Context): Promise<Viewer> => {
       const token = getCookie(context, cookie);
-      const principal = token === undefined ? undefined : await access.principalOf(token);
+      const principal = token === undefined ? undefined : await principalOf(context, token);
       return principal === undefined || token === undefined
         ? { principal: undefined, csrf: undefined }
         : { principal, csrf: csrfOf(token) };

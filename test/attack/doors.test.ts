@@ -110,6 +110,26 @@ describe("the doors", () => {
     }
   });
 
+  it("do not let one address guess tokens without end, at whatever door, and keep who is signed in", async () => {
+    const token = await family.token();
+    const show = async (path: string, secret: string) =>
+      await fetch(`${family.url()}${path}`, { headers: { authorization: `Bearer ${secret}` } });
+    const doors = ["/v2/", "/api/v1/whoami", "/git/greeter.git/info/refs?service=git-receive-pack", "/metrics"];
+    expect((await show("/api/v1/whoami", token)).status).toBe(200);
+    const met = new Set<number>();
+    for (let n = 0; n < 200 && !met.has(429); n++)
+      met.add((await show(doors[n % doors.length] ?? "", `fl_guess${n}`)).status);
+    expect(met).toContain(429);
+    for (const [n, door] of doors.entries()) {
+      const answer = await show(door, `fl_more${n}`);
+      expect([answer.status, Number(answer.headers.get("retry-after")) > 0]).toEqual([429, true]);
+    }
+    const form = new URLSearchParams({ token: "fl_form" });
+    expect((await fetch(`${family.url()}/login`, { method: "POST", body: form })).status).toBe(429);
+    expect((await show("/api/v1/whoami", token)).status).toBe(200);
+    expect((await fetch(`${family.url()}/api/v1/runs`)).status).toBe(200);
+  });
+
   it("refuse to listen beyond loopback in the clear", async () => {
     const refused = await family.fairlead(
       "serve",
