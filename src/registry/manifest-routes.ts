@@ -4,7 +4,7 @@ import { artifactTypeOf, isDigest, isTagName, largestManifest, parseManifest, re
 import { deleteManifest } from "./delete-manifest.ts";
 import { registryError } from "./errors.ts";
 import { digestOfTag, findManifest, hasManifests, insertManifest, lackedBlobs, moveTag } from "./records.ts";
-import { bodyOf, type DoorVisit, faultResponse } from "./visit.ts";
+import { bodyOf, type DoorVisit, faultResponse, quotaResponse } from "./visit.ts";
 
 export async function manifestRoute(visit: DoorVisit, reference: string): Promise<Response> {
   switch (visit.request.method) {
@@ -86,10 +86,13 @@ async function putManifest(visit: DoorVisit, reference: string): Promise<Respons
   }
   for (const child of needs.manifests) {
     const row = await findManifest(db, repository, child.digest);
-    if (!row) return registryError(404, "MANIFEST_UNKNOWN", `${child.digest} is in the index, but was not pushed`);
+    if (!row) return registryError(404, "MANIFEST_BLOB_UNKNOWN", `${child.digest} is in the index, but was not pushed`);
     if (row.size !== child.size)
       return registryError(400, "SIZE_INVALID", `${child.digest} has ${row.size} bytes, not ${child.size}`);
   }
+  const known = (await findManifest(db, repository, digest)) !== undefined;
+  const full = known ? undefined : await options.quotas.refuse(repository, bytes.length);
+  if (full !== undefined) return quotaResponse(full);
   const kept = await options.blobs.write(bytes, { digest, size: bytes.length });
   if (!kept.ok) return faultResponse(kept.error, "MANIFEST_INVALID");
   const lasting = await visit.lasting();
@@ -119,6 +122,7 @@ async function putManifest(visit: DoorVisit, reference: string): Promise<Respons
     return outcome.lost === undefined
       ? registryError(403, "DENIED", `${outcome.beaten} was published with other bytes meanwhile`)
       : registryError(404, "MANIFEST_BLOB_UNKNOWN", `${outcome.lost} was just deleted`);
+  if (!known) options.quotas.added(repository, bytes.length);
   const headers = new Headers({
     location: `/v2/${repository}/manifests/${digest}`,
     "docker-content-digest": digest,

@@ -3,16 +3,16 @@ import type { Clock } from "../core/index.ts";
 import type { Family } from "../family/index.ts";
 import type { BlobStore, Digest } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
-import { blobsOf } from "./records.ts";
+import { blobsOf, manifestBytesOf } from "./records.ts";
 import { stagingRunOf } from "./staging-names.ts";
 
-/** How much more may be pushed to a repository. A blob counts once, in however many repositories of the scope it is. */
+/** How much more may be pushed to a repository. A blob or manifest counts once, in however many repositories of the scope it is. */
 export interface Quotas {
   /** Bytes that still fit, and the sentence for when they do not; `undefined`: no bound. */
   room(repository: string): Promise<{ readonly bytes: number; readonly reason: string } | undefined>;
   /** Why so many bytes more do not fit; `undefined`: they do. */
   refuse(repository: string, bytes: number): Promise<string | undefined>;
-  /** A blob came to the repository that was not in it. */
+  /** A blob or manifest came to the repository that was not in it. */
   added(repository: string, bytes: number): void;
 }
 
@@ -64,7 +64,7 @@ export function createQuotas(options: {
     const known = counts.get(scope);
     if (known && clock.now() - known.at < olderThanMs) return known.bytes;
     const at = clock.now();
-    let bytes = 0;
+    let bytes = await manifestBytesOf(store.db, scope);
     for (const digest of await blobsOf(store.db, scope)) bytes += await sizeUntouched(blobs, digest);
     if (counts.size >= mostCounts) counts.clear();
     counts.set(scope, { bytes, at });

@@ -102,6 +102,16 @@ export async function blobsOf(db: Db, scope: string): Promise<readonly string[]>
   return rows.map((row) => row.digest);
 }
 
+/** Bytes of the distinct manifests of a repository, or of all whose names begin with `scope`, as above. */
+export async function manifestBytesOf(db: Db, scope: string): Promise<number> {
+  const query = db.selectFrom("registry_manifests").select(["digest", "size"]).distinct();
+  const rows = await (scope.endsWith("/")
+    ? query.where("repository", ">=", scope).where("repository", "<", after(scope))
+    : query.where("repository", "=", scope)
+  ).execute();
+  return rows.reduce((bytes, row) => bytes + row.size, 0);
+}
+
 /** The first text behind all that begin with `prefix`, which ends in a slash: its next character in ASCII is a zero. */
 function after(prefix: string): string {
   return `${prefix.slice(0, -1)}0`;

@@ -57,6 +57,16 @@ describe("what is told about blobs and manifests", () => {
       mediaTypes.ociIndex,
     );
     expect(await saidBy(answer)).toMatch(/^400 SIZE_INVALID/);
+    // The specification's own code for a part that was not pushed, manifest or blob.
+    const gap = { ...index, manifests: [{ ...index.manifests[0], digest: digestOf(Buffer.from("nobody's")) }] };
+    const without = await putManifest(
+      administrator,
+      "fam/x",
+      "i",
+      Buffer.from(JSON.stringify(gap)),
+      mediaTypes.ociIndex,
+    );
+    expect(await saidBy(without)).toMatch(/^404 MANIFEST_BLOB_UNKNOWN/);
     const large = Buffer.from(JSON.stringify({ ...document, annotations: { a: "x".repeat(4 * 1024 * 1024) } }));
     expect(await saidBy(await putManifest(administrator, "fam/x", "large", large))).toMatch(/^413 SIZE_INVALID/);
   });
@@ -229,6 +239,8 @@ describe("a released image", () => {
   });
 });
 
+const emptyIndex = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
+
 describe("quotas", () => {
   it("say what is full, count a blob once, and give room after deleting", async () => {
     registry.setQuota({ repository: 2000, run: 1000 });
@@ -245,6 +257,13 @@ describe("quotas", () => {
       await pushBlob(administrator, "fam/elsewhere", source);
       const mount = `fam/full/blobs/uploads/?mount=${digestOf(source)}&from=fam/elsewhere`;
       expect(await saidBy(await administrator(mount, { method: "POST" }))).toMatch(/^403 DENIED/);
+      const manifest = (filler: number) =>
+        Buffer.from(JSON.stringify({ ...emptyIndex, annotations: { a: "x".repeat(filler) } }));
+      const put = (bytes: Buffer) =>
+        putManifest(administrator, "fam/many", digestOf(bytes), bytes, mediaTypes.ociIndex);
+      expect((await put(manifest(1500))).status).toBe(201);
+      expect((await put(manifest(1500))).status).toBe(201);
+      expect(await saidBy(await put(manifest(1400)))).toMatch(/^403 DENIED: the repository fam\/many may hold/);
     } finally {
       registry.setQuota(undefined);
     }
