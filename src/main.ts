@@ -20,7 +20,8 @@ import { createRegistryClient, pullToLayout } from "./oci/index.ts";
 import { verifyProof } from "./proof/index.ts";
 import { openBackup, restoreBackup } from "./server/backup.ts";
 import { homeAt } from "./server/home.ts";
-import { lockHome, tryOpenStore } from "./store/index.ts";
+import { databaseOf } from "./server/home-database.ts";
+import { engineOf, lockHome, tryOpenStore } from "./store/index.ts";
 import { version } from "./version.ts";
 
 /** Beside the built program: the hook of pushes, and the assets of pages. */
@@ -62,6 +63,10 @@ function serveOptions(
     installed,
     tell,
     onBug,
+    onDatabaseLost: () => {
+      process.stderr.write("another Fairlead works on this database by now; this one ends, and what it did is kept\n");
+      process.exit(3);
+    },
   };
 }
 
@@ -96,14 +101,19 @@ async function serve(request: ServeRequest, output: Output): Promise<Result<void
 async function readHome(config: string, home: string) {
   const configuration = await openConfiguration(config, sourceFor(home));
   if (!configuration.ok) return configuration;
-  if (!(await stat(homeAt(home, undefined).database).catch(() => undefined)))
+  const files = homeAt(home, undefined);
+  const there = await stat(files.root).catch(() => undefined);
+  const database = there ? await databaseOf(files, process.env["FAIRLEAD_DATABASE"]) : ok("");
+  if (!database.ok) return database;
+  const inHome = engineOf(database.value) === "sqlite";
+  if (!there || (inHome && !(await stat(files.database).catch(() => undefined))))
     return err(
       fault("not-found", `there is no home at ${home} yet`, { hint: `start it: fairlead serve --config ${config}` }),
     );
   const request = {
     config,
     home,
-    database: undefined,
+    database: database.value,
     host: "",
     port: 0,
     publicUrl: undefined,
@@ -135,7 +145,8 @@ async function backupHome(_config: string, root: string, file: string): Promise<
   const home = homeAt(root, undefined);
   const locked = lockHome(home.lock);
   if (!locked.ok) return locked;
-  const store = await tryOpenStore(`sqlite:${home.database}`);
+  const database = await databaseOf(home, process.env["FAIRLEAD_DATABASE"]);
+  const store = database.ok ? await tryOpenStore(database.value) : database;
   if (!store.ok) {
     locked.value.release();
     return store;

@@ -66,11 +66,12 @@ import { createApp } from "../server/app.ts";
 import { openBackup } from "../server/backup.ts";
 import { createEventStream } from "../server/events.ts";
 import { type Home, homeAt, prepareHome, removeServerFile, writePrivate } from "../server/home.ts";
+import { databaseOf } from "../server/home-database.ts";
 import { createMetrics } from "../server/metrics.ts";
 import { createSessions } from "../server/session.ts";
 import { createSignInLimit, createSignIns } from "../server/sign-in-limit.ts";
 import { createViews } from "../server/views/index.ts";
-import { lockHome, tryOpenStore } from "../store/index.ts";
+import { engineOf, holdDatabase, lockHome, tryOpenStore } from "../store/index.ts";
 import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
@@ -87,8 +88,10 @@ export interface ServeOptions {
   readonly ids: Ids;
   readonly configuration: ConfigurationInForce;
   readonly home: string;
-  /** `sqlite:` below the home unless given. */
+  /** SQLite below the home unless given. */
   readonly database: string | undefined;
+  /** Another server took the database while it was away: this one has to end at once. */
+  readonly onDatabaseLost: () => void;
   /** `undefined`: nothing is listened on and nothing is done; for reading a home that has no server. Port 0: any free one. */
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   readonly publicUrl: string | undefined;
@@ -137,13 +140,34 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const { first } = await prepareHome(home);
   const locked = lockHome(home.lock);
   if (!locked.ok) return locked;
-  const opened = await tryOpenStore(options.database ?? `sqlite:${home.database}`, async (from, copyTo) => {
+  const database = await databaseOf(home, options.database);
+  if (!database.ok) {
+    locked.value.release();
+    return database;
+  }
+  const held =
+    options.listen && engineOf(database.value) === "postgres"
+      ? await holdDatabase(database.value, { clock, onLost: options.onDatabaseLost })
+      : ok({ release: async () => {} });
+  if (!held.ok) {
+    locked.value.release();
+    return held;
+  }
+  const unlock = async () => {
+    await held.value.release();
+    locked.value.release();
+  };
+  const opened = await tryOpenStore(database.value, async (from, copyTo) => {
+    if (engineOf(database.value) === "postgres") {
+      options.tell(`upgrading the database from schema ${from}`);
+      return;
+    }
     const file = join(home.backups, `before-upgrade-from-${from}-${clock.now()}.db`);
     options.tell(`upgrading the home from schema ${from}; it was backed up to ${file} first`);
     await copyTo(file);
   });
   if (!opened.ok) {
-    locked.value.release();
+    await unlock();
     return opened;
   }
   const store = opened.value;
@@ -162,7 +186,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     const mirror = mirrorOf(target, { environment: options.env, folder: home.root, clock, ids });
     if (!mirror.ok) {
       await store.close();
-      locked.value.release();
+      await unlock();
       return mirror;
     }
     mirrors.push(mirror.value);
@@ -181,7 +205,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const made = await createExecutor(execution);
   if (!made.ok) {
     await store.close();
-    locked.value.release();
+    await unlock();
     return made;
   }
   const executor = made.value;
@@ -192,7 +216,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
 
   const owner = ids.uuid();
-  const plainJournal = createJournal({ store, clock, ids, owner, parallel: 8, onBug: options.onBug });
+  const plainJournal = createJournal({ store, clock, ids, owner, parallel: 8, alone: true, onBug: options.onBug });
   const crash = parseCrashPoint(options.env["FAIRLEAD_CRASH_AT"]);
   const die = (): never => {
     process.kill(process.pid, "SIGKILL");
@@ -291,6 +315,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     clock,
     ids,
     owner,
+    alone: true,
     places: options.places ?? Math.max(2, availableParallelism()),
     supervisor: createSupervisor({
       clock,
@@ -454,7 +479,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     await gitDoor.close();
     git.close();
     await store.close();
-    locked.value.release();
+    await unlock();
   };
   if (!options.listen) {
     return ok({ url, home, firstStart: first, settled: Promise.resolve(), missing, fetch, stop: release });

@@ -42,7 +42,7 @@ describe("crash points", () => {
       deaths += 1;
       throw new Error("dead");
     };
-    const inner = createJournal({ store, clock, ids: countingIds(), owner: "me", onBug: () => undefined });
+    const inner = createJournal({ store, clock, ids: countingIds(), owner: "me", alone: true, onBug: () => undefined });
     const journal = dieAt(point, inner, die);
     const perform = async () => {
       effects += 1;

@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 function make(over: { owner?: string; parallel?: number } = {}): Journal {
-  return createJournal({ store, clock, ids, owner: "me", onBug: (error) => bugs.push(error), ...over });
+  return createJournal({ store, clock, ids, owner: "me", alone: true, onBug: (error) => bugs.push(error), ...over });
 }
 
 type Recorded = (trx: Trx) => Promise<void>;

@@ -11,6 +11,8 @@ export interface JournalOptions {
   readonly owner: string;
   /** Effects under way at once. Entries of one subject are always done one after another, in order. */
   readonly parallel?: number;
+  /** Nobody else works on this database: leases of others are of the dead and need not run out. */
+  readonly alone: boolean;
   /** Told about throws: bugs of ours. */
   readonly onBug: (error: unknown) => void;
 }
@@ -216,8 +218,7 @@ export function createJournal(options: JournalOptions): Journal {
     poke,
     start: async (all) => {
       for (const handler of all) handlers.set(handler.kind, handler);
-      if (store.engine === "sqlite") {
-        // Whoever holds the home's lock is alone: leases of a dead process need not run out.
+      if (options.alone) {
         await store.db.updateTable("journal").set({ lease_owner: null }).where("state", "=", "written").execute();
       }
       running = true;

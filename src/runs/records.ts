@@ -284,14 +284,18 @@ export async function insertRunEvent(
 }
 
 /**
- * Runs that a dead process left pending go back into the queue; their attempt is marked as lost. On PostgreSQL only those
- * whose lease ran out.
+ * Runs that a dead process left pending go back into the queue; their attempt is marked as lost. Where others may
+ * work on the database, only those whose lease ran out.
  */
-export async function requeueLost(store: Store, clock: Clock): Promise<readonly { id: string; component: string }[]> {
+export async function requeueLost(
+  store: Store,
+  clock: Clock,
+  alone: boolean,
+): Promise<readonly { id: string; component: string }[]> {
   return await store.transaction(async (trx) => {
     const now = clock.now();
     let query = trx.selectFrom("runs").select(["id", "component", "build_id"]).where("state", "=", "pending");
-    if (store.engine === "postgres") query = query.where("lease_until", "<", now);
+    if (!alone) query = query.where("lease_until", "<", now);
     const lost = await query.execute();
     for (const run of lost) {
       await trx

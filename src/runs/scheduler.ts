@@ -20,6 +20,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly ids: { uuid(): string };
   readonly owner: string;
+  /** Nobody else works on this database: every run under way is one that a dead process left. */
+  readonly alone: boolean;
   /** Runs at once in this process. */
   readonly places: number;
   /** Bounds of the queues that jobs name (Prow: `job_queue_capacities`). */
@@ -135,7 +137,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
   return {
     start: async () => {
-      await requeueLost(store, clock);
+      await requeueLost(store, clock, options.alone);
       accepting = true;
       poke();
     },

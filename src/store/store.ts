@@ -25,6 +25,15 @@ export interface Store {
 
 const appendLock = 0x666c6472;
 
+export function engineOf(url: string): Store["engine"] {
+  return url.startsWith("postgres") ? "postgres" : "sqlite";
+}
+
+/** A database's address as it may be shown: without its password. */
+function withoutPassword(url: string): string {
+  return url.replace(/:[^:@/]*@/, ":***@");
+}
+
 /**
  * Opens `sqlite:<path>`, `sqlite::memory:` or `postgres://…` and brings its schema up to date. Faults: `refused` when a
  * newer program wrote it, `unavailable` when it cannot be opened.
@@ -33,7 +42,7 @@ export async function tryOpenStore(
   url: string,
   beforeMigration: (from: number, copyTo: (file: string) => Promise<void>) => Promise<void> = async () => undefined,
 ): Promise<Result<Store>> {
-  const engine = url.startsWith("postgres") ? "postgres" : "sqlite";
+  const engine = engineOf(url);
   try {
     const store = engine === "postgres" ? openPostgres(url) : openSqlite(url.replace(/^sqlite:/, ""));
     const migrated = await migrate(store, (from) =>
@@ -49,9 +58,7 @@ export async function tryOpenStore(
     return ok(store);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    return err(
-      fault("unavailable", `the database ${url.replace(/:[^:@/]*@/, ":***@")} cannot be opened: ${why}`, { cause }),
-    );
+    return err(fault("unavailable", `the database ${withoutPassword(url)} cannot be opened: ${why}`, { cause }));
   }
 }
 
@@ -84,6 +91,8 @@ function openPostgres(url: string): Store {
       oid === int8 ? Number : pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text"),
   };
   const pool = new pg.Pool({ connectionString: url, max: 10, types });
+  // An idle connection that the database closed is made anew by the next query, which says so if it cannot.
+  pool.on("error", () => {});
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   return {
     engine: "postgres",

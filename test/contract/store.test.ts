@@ -197,6 +197,7 @@ describe.each(["sqlite", "postgres"] as const)("the store on %s", (engine) => {
         clock,
         ids: systemIds,
         owner: "me",
+        alone: true,
         onBug: finish,
       });
       await store.transaction(async (trx) => {
@@ -224,7 +225,7 @@ describe.each(["sqlite", "postgres"] as const)("the store on %s", (engine) => {
       const done: string[] = [];
       const bugs: unknown[] = [];
       const workers = ["one", "two", "three"].map((owner) =>
-        createJournal({ store, clock, ids: systemIds, owner, onBug: (error) => bugs.push(error) }),
+        createJournal({ store, clock, ids: systemIds, owner, alone: false, onBug: (error) => bugs.push(error) }),
       );
       const handler: EffectHandler<string> = {
         kind: "test",
