@@ -1,10 +1,11 @@
 // kubernetes is the control plane, the node and kubectl in one program, told apart by the first argument, so that they
-// share what they link.
+// share what they link. Under the name kubectl it is that alone.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,9 @@ import (
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "kubectl" {
+		os.Args = append([]string{"", "kubectl"}, os.Args[1:]...)
+	}
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: kubernetes apiserver|controller-manager|scheduler|kubelet|proxy|kubectl ARGUMENTS")
 		os.Exit(2)
