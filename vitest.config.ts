@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
  * `unit` stands beside the code and needs nothing but Node and git. `contract` runs one suite over every adapter of a
  * port, `blackbox` drives the built program with real clients, `attack` tries to break the rules of trust. `prow`
  * compares with what Prow says of real files and repositories, where variables name the folders that hold them.
+ * `kubernetes` needs a cluster of its own (`bin/test --kubernetes`) and is left out of the others.
  */
 export default defineConfig({
   test: {
@@ -21,6 +22,16 @@ export default defineConfig({
       },
       {
         test: { name: "prow", include: ["test/prow/**/*.test.ts"], testTimeout: 600_000, hookTimeout: 120_000 },
+      },
+      {
+        test: {
+          name: "kubernetes",
+          include: ["test/kubernetes/**/*.test.ts"],
+          globalSetup: ["test/kubernetes/shared-cluster.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         test: { name: "attack", include: ["test/attack/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },

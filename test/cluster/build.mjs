@@ -33,14 +33,6 @@ function stop(line) {
   process.exit(1);
 }
 
-// While another build runs this waits for it, and then finds everything there.
-if (process.env["FAIRLEAD_CLUSTER_LOCKED"] !== "1" && !process.argv.includes("--cached")) {
-  mkdirSync(cache, { recursive: true });
-  const env = { ...process.env, FAIRLEAD_CLUSTER_LOCKED: "1" };
-  const argv = [join(cache, "lock"), process.execPath, ...process.argv.slice(1)];
-  process.exit(spawnSync("flock", argv, { env, stdio: "inherit" }).status ?? 1);
-}
-
 const go = spawnSync("go", ["version"], { encoding: "utf8" });
 if (go.status !== 0) stop("Go is not installed: https://go.dev/dl, version 1.26 or newer");
 if (!existsSync(busybox)) stop(`${busybox} is missing: apt-get install busybox-static`);
@@ -109,8 +101,16 @@ const all = createHash("sha256")
 const folder = join(cache, all);
 if (!existsSync(folder)) {
   if (process.argv.includes("--cached"))
-    stop(`not built yet; this builds it (10 minutes the first time): node test/cluster/build.mjs`);
+    stop(
+      "the test cluster is not built yet; this builds it, in 10 minutes the first time: node test/cluster/build.mjs",
+    );
   mkdirSync(join(cache, "parts"), { recursive: true });
+  // While another build runs this waits for it, and then finds everything there.
+  if (process.env["FAIRLEAD_CLUSTER_LOCKED"] !== "1") {
+    const env = { ...process.env, FAIRLEAD_CLUSTER_LOCKED: "1" };
+    const argv = [join(cache, "lock"), process.execPath, ...process.argv.slice(1)];
+    process.exit(spawnSync("flock", argv, { env, stdio: "inherit" }).status ?? 1);
+  }
   for (const each of objects) if (!existsSync(each.file)) await build(each);
   const beside = mkdtempSync(join(cache, "new-"));
   chmodSync(beside, 0o755);

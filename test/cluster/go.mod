@@ -1,5 +1,5 @@
 // The Kubernetes of our own tests: control plane, node and kubectl in one program, the storage suite, and what starts
-// them. It is a module of its own, built by test/cluster/build alone; nothing of Fairlead imports it.
+// them. It is a module of its own, built by test/cluster/build.mjs alone; nothing of Fairlead imports it.
 module fairlead.invalid/test/cluster
 
 go 1.26.0

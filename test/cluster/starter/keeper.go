@@ -122,6 +122,7 @@ func startCleaner(name string) error {
 		return err
 	}
 	cleaner := exec.Command("/proc/self/exe", "clean-after", "--name", name)
+	cleaner.Args[0] = "starter"
 	cleaner.ExtraFiles = []*os.File{reader}
 	cleaner.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cleaner.Stderr = os.Stderr
@@ -144,6 +145,7 @@ func startFirst(name string) (*exec.Cmd, *os.File, error) {
 		return nil, nil, err
 	}
 	child := exec.Command("/proc/self/exe", "enter", "--name", name)
+	child.Args[0] = "starter"
 	child.ExtraFiles = []*os.File{reader}
 	child.Stdout, child.Stderr = os.Stderr, os.Stderr
 	child.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}

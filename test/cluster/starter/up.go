@@ -25,7 +25,7 @@ func missing(parts string) []string {
 	for program, from := range map[string]string{
 		"/usr/bin/etcd": "etcd-server", "/usr/bin/containerd": "containerd", "/usr/bin/ctr": "containerd", "/usr/sbin/runc": "runc",
 		"/usr/lib/cni/bridge": "containernetworking-plugins", "/usr/lib/cni/portmap": "containernetworking-plugins",
-		"/usr/sbin/iptables": "iptables", "/usr/sbin/conntrack": "conntrack", "/usr/bin/nsenter": "util-linux",
+		"/usr/sbin/iptables": "iptables", "/usr/sbin/conntrack": "conntrack",
 	} {
 		if _, err := os.Stat(program); err != nil {
 			lacks = append(lacks, fmt.Sprintf("%s: apt-get install %s", program, from))
@@ -33,7 +33,7 @@ func missing(parts string) []string {
 	}
 	for _, name := range []string{"kubernetes", "pause.tar"} {
 		if _, err := os.Stat(filepath.Join(parts, name)); err != nil {
-			lacks = append(lacks, fmt.Sprintf("%s: test/cluster/build makes it", filepath.Join(parts, name)))
+			lacks = append(lacks, fmt.Sprintf("%s: node test/cluster/build.mjs makes it", filepath.Join(parts, name)))
 		}
 	}
 	return lacks
@@ -120,6 +120,7 @@ func startKeeper(ctx context.Context, name, folder string, lock *os.File) error 
 	}
 	defer log.Close()
 	keeper := exec.Command("/proc/self/exe", "keep", "--name", name)
+	keeper.Args[0] = "starter"
 	keeper.ExtraFiles = []*os.File{writer, lock}
 	keeper.Stdout, keeper.Stderr = log, log
 	keeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
