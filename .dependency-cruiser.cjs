@@ -79,14 +79,18 @@ module.exports = {
       from: { path: "^src/(server|web|cli|compose|main)" },
       to: {
         path: `^src/${rooms}/.+`,
-        pathNot: `^src/${rooms}/(process/|container/|host/|toolchains/|local/)?index\\.ts$`,
+        pathNot: `^src/${rooms}/(process/|container/|host/|toolchains/|local/|cluster/(kind|existing|command)/)?index\\.ts$`,
       },
     },
     {
       name: "adapters-are-put-in-place-by-compose-alone",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(compose/|main\\.ts|execute/process/|execute/container/|forge/local/)" },
-      to: { path: "^src/(execute/process|execute/container|forge/local)/" },
+      from: {
+        path: "^src/",
+        pathNot:
+          "^src/(compose/|main\\.ts|execute/process/|execute/container/|forge/local/|combine/cluster/(kind|existing|command)/)",
+      },
+      to: { path: "^src/(execute/process|execute/container|forge/local|combine/cluster/(kind|existing|command))/" },
     },
     {
       name: "features-know-no-server",
@@ -110,7 +114,7 @@ module.exports = {
       from: {
         path: "^src/",
         pathNot:
-          "^src/(git|execute|forge/local|proof/outside-signer\\.ts|cli/demo|compose/docker-credentials|main\\.ts)|\\.test\\.ts$",
+          "^src/(git|execute|forge/local|proof/outside-signer\\.ts|cli/demo|combine/cluster/programs\\.ts|compose/docker-credentials|main\\.ts)|\\.test\\.ts$",
       },
       to: { path: "^(node:)?child_process$" },
     },

@@ -66,18 +66,7 @@ describe.skipIf(reason !== undefined)(`the test cluster${reason === undefined ? 
       expect(loaded.stderr).toBe("");
       const options = ["--image=localhost/test/busybox:1", "--image-pull-policy=Never", "--restart=Never"];
       // A pod that reaches the API by its service's address, and ends with a code of its own.
-      const created = await running.kubectl(
-        "run",
-        "probe",
-        ...options,
-        "--",
-        "nc",
-        "-z",
-        "-w",
-        "20",
-        "10.96.0.1",
-        "443",
-      );
+      const created = await running.kubectl("run", "probe", ...options, "--", "nc", "-w", "20", "10.96.0.1", "443");
       expect(created.stderr).toBe("");
       const ended = await running.kubectl(
         "wait",

@@ -32,6 +32,8 @@ export async function tracesOf(name: string, folder: string): Promise<Traces> {
   const processes: string[] = [];
   for (const pid of (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry))) {
     const [cgroup, command] = await Promise.all([text(`/proc/${pid}/cgroup`), text(`/proc/${pid}/cmdline`)]);
+    // One that has ended, and waits for its parent to take notice, has no command line left.
+    if (command === "") continue;
     const argv = command.split("\0");
     const isStarter = argv[0]?.endsWith("starter") === true && argv.includes(name);
     if (isStarter || cgroup.includes(`fairlead-cluster-${name}`)) processes.push(`${pid} ${argv.join(" ")}`);

@@ -48,12 +48,25 @@ export async function collectObjects(
   const read = parsed(listed.value, pods);
   if (!read.ok) return { files, missing: [...missing, { what: "logs of pods", reason: read.error.message }] };
   const containers = read.value.items.flatMap(({ metadata, status }) =>
-    [...status.initContainerStatuses, ...status.containerStatuses].map((each) => ({ ...metadata, pod: metadata.name, ...each })),
+    [...status.initContainerStatuses, ...status.containerStatuses].map((each) => ({
+      ...metadata,
+      pod: metadata.name,
+      ...each,
+    })),
   );
   for (const each of containers.slice(0, mostContainers)) {
     // The API allows no other names; a path is made of them, so that is not left to the API.
     if (![each.namespace, each.pod, each.name].every((name) => plainName.test(name))) continue;
-    const args = ["logs", "--namespace", each.namespace, each.pod, "-c", each.name, "--timestamps", `--limit-bytes=${logBytes}`];
+    const args = [
+      "logs",
+      "--namespace",
+      each.namespace,
+      each.pod,
+      "-c",
+      each.name,
+      "--timestamps",
+      `--limit-bytes=${logBytes}`,
+    ];
     const path = `pods/${each.namespace}/${each.pod}/${each.name}`;
     await get(`${path}.log`, args);
     if (each.restartCount > 0) await get(`${path}.previous.log`, [...args, "--previous"]);

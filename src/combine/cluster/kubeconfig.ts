@@ -9,7 +9,11 @@ const shape = z.object({
   "current-context": z.string().default(""),
   clusters: z.array(named.extend({ cluster: z.looseObject({ server: z.string() }) })).default([]),
   contexts: z
-    .array(named.extend({ context: z.object({ cluster: z.string(), user: z.string().default(""), namespace: z.string().optional() }) }))
+    .array(
+      named.extend({
+        context: z.object({ cluster: z.string(), user: z.string().default(""), namespace: z.string().optional() }),
+      }),
+    )
     .default([]),
   users: z.array(named.extend({ user: z.looseObject({}) })).default([]),
 });
@@ -27,7 +31,7 @@ export interface KubeContext {
 }
 
 /** Reads the context wanted, or the current one. Faults: `not-found`, `bad-input`, each naming the file. */
-export async function readContext(file: string, wanted?: string | undefined): Promise<Result<KubeContext>> {
+export async function readContext(file: string, wanted?: string): Promise<Result<KubeContext>> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -66,12 +70,18 @@ export async function readContext(file: string, wanted?: string | undefined): Pr
         "current-context": name,
         clusters: [{ name: context.cluster, cluster: absolute(cluster, folder, ["certificate-authority"]) }],
         contexts: [{ name, context: { ...context, ...(namespace === undefined ? {} : { namespace }) } }],
-        users: [{ name: context.user, user: absolute(user, folder, ["client-certificate", "client-key", "tokenFile"]) }],
+        users: [
+          { name: context.user, user: absolute(user, folder, ["client-certificate", "client-key", "tokenFile"]) },
+        ],
       }),
   });
 }
 
-function absolute(of: Readonly<Record<string, unknown>>, folder: string, files: readonly string[]): Record<string, unknown> {
+function absolute(
+  of: Readonly<Record<string, unknown>>,
+  folder: string,
+  files: readonly string[],
+): Record<string, unknown> {
   const copy = { ...of };
   for (const name of files) {
     const value = copy[name];
@@ -91,9 +101,10 @@ const productive = /^(prod|production|prd|live)\d*$/;
 
 /** Which names say that this is production, each with where it stands; the cluster's own labels are asked for elsewhere. */
 export function signsOfProduction(names: Readonly<Record<string, string | undefined>>): readonly string[] {
-  return Object.entries(names).flatMap(([where, value]) =>
-    value !== undefined && value.toLowerCase().split(/[^a-z0-9]+/).some((word) => productive.test(word))
-      ? [`${where} ${value}`]
-      : [],
-  );
+  const signs: string[] = [];
+  for (const [where, value] of Object.entries(names)) {
+    const words = value?.toLowerCase().split(/[^a-z0-9]+/) ?? [];
+    if (words.some((word) => productive.test(word))) signs.push(`${where} ${value}`);
+  }
+  return signs;
 }

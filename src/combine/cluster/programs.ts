@@ -25,7 +25,8 @@ export interface ProgramCall {
 export type RunProgram = (call: ProgramCall) => Promise<Result<string>>;
 
 /** What such programs need of the server's environment; secrets that stand beside it are none of their business. */
-const passedOn = /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ|XDG_.+|DOCKER_.+|CONTAINER_HOST|KIND_EXPERIMENTAL_.+|GO(PATH|CACHE|PROXY|FLAGS|TOOLCHAIN)|(HTTPS?|NO)_PROXY|(https?|no)_proxy)$/;
+const passedOn =
+  /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ|XDG_.+|DOCKER_.+|CONTAINER_HOST|KIND_EXPERIMENTAL_.+|GO(PATH|CACHE|PROXY|FLAGS|TOOLCHAIN)|(HTTPS?|NO)_PROXY|(https?|no)_proxy)$/;
 
 export function environmentOfPrograms(own: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -110,12 +111,16 @@ export function programRunner(clock: Clock): RunProgram {
         if (!call.quiet) printed.end();
         const answer = () => {
           if (call.signal.aborted) return end(err(stopped(program, call.signal)));
-          if (size > longestAnswer) return end(err(fault("limit", `${program} printed more than ${longestAnswer} bytes`)));
+          if (size > longestAnswer)
+            return end(err(fault("limit", `${program} printed more than ${longestAnswer} bytes`)));
           if (code === 0) return end(ok(Buffer.concat(out).toString("utf8")));
           const words = last === "" ? "" : `: ${last.slice(0, 500)}`;
           return end(err(fault("failed", `${call.argv.slice(0, 3).join(" ")} ended with ${signal ?? code}${words}`)));
         };
-        if (ready) ready.then(answer, (cause: unknown) => end(err(fault("failed", `${program}: its start could not be recorded`, { cause }))));
+        if (ready)
+          ready.then(answer, (cause: unknown) =>
+            end(err(fault("failed", `${program}: its start could not be recorded`, { cause }))),
+          );
         else answer();
       });
     });

@@ -38,7 +38,10 @@ export function openClusterRecords(folder: string): ClusterRecords {
     all: async () => {
       const names = await readdir(folder).catch(() => []);
       return await Promise.all(
-        names.filter((name) => name.endsWith(".json")).sort().map((name) => readRecord(join(folder, name))),
+        names
+          .filter((name) => name.endsWith(".json"))
+          .sort()
+          .map((name) => readRecord(join(folder, name))),
       );
     },
   };
@@ -49,7 +52,10 @@ async function readRecord(file: string): Promise<Result<ClusterRecord>> {
     return ok(shape.parse(JSON.parse(await readFile(file, "utf8"))));
   } catch (cause) {
     return err(
-      fault("corrupt", `${file} is no record of a cluster`, { cause, hint: "remove its cluster by hand, then the file" }),
+      fault("corrupt", `${file} is no record of a cluster`, {
+        cause,
+        hint: "remove its cluster by hand, then the file",
+      }),
     );
   }
 }

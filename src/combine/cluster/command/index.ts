@@ -1,0 +1,1 @@
+export { type CommandOptions, commandAdapter } from "./command-cluster.ts";

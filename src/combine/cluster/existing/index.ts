@@ -1,0 +1,1 @@
+export { type ExistingOptions, existingAdapter } from "./existing-cluster.ts";

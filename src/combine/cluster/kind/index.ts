@@ -1,0 +1,1 @@
+export { type KindOptions, kindAdapter } from "./kind-cluster.ts";
