@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, programPath, run } from "../fixtures/programs.ts";
@@ -40,6 +40,8 @@ const buildah = programPath("buildah");
 const skopeo = programPath("skopeo");
 const podman = programPath("podman");
 const runc = programPath("runc");
+const crane = process.env["FAIRLEAD_CRANE"] ?? programPath("crane");
+const oras = process.env["FAIRLEAD_ORAS"] ?? programPath("oras");
 
 /** An image of one file, pushed as `name` by buildah. */
 async function pushByBuildah(name: string): Promise<void> {
@@ -139,5 +141,72 @@ describe.skipIf(!podman || !buildah || !runc)("podman (skipped where it, buildah
     const missing = await call("pull", "--tls-verify=false", absent);
     refused(missing, /manifest unknown/);
     expect(missing.stderr).toContain(`manifest for ${absent} not found`);
+  });
+});
+
+describe.skipIf(!crane)("crane (skipped where it is neither on the PATH nor named by FAIRLEAD_CRANE)", () => {
+  const environment = () => ({ PATH: process.env["PATH"], HOME: folder, DOCKER_CONFIG: join(folder, "docker") });
+  const call = (...args: string[]) => run(crane ?? "", args, { env: environment() });
+  const anonymously = (...args: string[]) =>
+    run(crane ?? "", args, { env: { ...environment(), DOCKER_CONFIG: join(folder, "nobody") } });
+
+  it("pushes, pulls, copies, lists and deletes, and moves no version", async () => {
+    await mkdir(join(folder, "docker"), { recursive: true });
+    const [user = "", password = ""] = creds.split(":");
+    went(await call("auth", "login", new URL(family.url()).host, "-u", user, "-p", password));
+    const layer = join(folder, "layer.tar");
+    went(await run("tar", ["-C", folder, "-cf", layer, "hello"]));
+    went(await call("append", "--new_layer", layer, "--new_tag", at("greeter:by-crane")));
+    went(await call("mutate", at("greeter:by-crane"), "--label", "mark=b", "--tag", at("greeter:crane-other")));
+    went(await call("copy", at("greeter:by-crane"), at("greeter:crane-copied")));
+    went(await call("copy", at("greeter:by-crane"), at("crane-elsewhere:copied")));
+    const digests = [];
+    for (const name of ["greeter:by-crane", "greeter:crane-copied", "crane-elsewhere:copied"])
+      digests.push((await anonymously("digest", at(name))).stdout.trim());
+    expect([new Set(digests).size, digests[0]]).toEqual([1, expect.stringMatching(/^sha256:/)]);
+    went(await anonymously("pull", "--format=oci", at("greeter:by-crane"), join(folder, "by-crane")));
+    went(await anonymously("validate", "--remote", at("greeter:by-crane")));
+    went(await call("push", join(folder, "by-crane"), at("greeter:pushed-by-crane")));
+    const listed = (await anonymously("ls", at("greeter"))).stdout.split("\n");
+    expect(listed).toEqual(expect.arrayContaining(["by-crane", "crane-copied", "pushed-by-crane"]));
+    went(await call("tag", at("greeter:by-crane"), "v0.2.0"));
+    refused(await call("copy", at("greeter:crane-other"), at("greeter:v0.2.0")), /means those bytes for ever/);
+    refused(await anonymously("tag", at("greeter:by-crane"), "mine"), /UNAUTHORIZED|unauthorized/i);
+    refused(await call("delete", at("greeter:v0.2.0")), /DENIED/);
+    went(await call("delete", at("greeter:crane-other")));
+    refused(await anonymously("digest", at("greeter:crane-other")), /404|MANIFEST_UNKNOWN/);
+  });
+});
+
+describe.skipIf(!oras)("oras (skipped where it is neither on the PATH nor named by FAIRLEAD_ORAS)", () => {
+  const call = (...args: string[]) =>
+    run(oras ?? "", args, { cwd: folder, env: { PATH: process.env["PATH"], HOME: join(folder, "oras-home") } });
+  const login = () => {
+    const [user = "", password = ""] = creds.split(":");
+    return ["--plain-http", "-u", user, "-p", password];
+  };
+
+  it("pushes an artifact, attaches to it, finds what refers to it, copies it with that, and deletes it", async () => {
+    await mkdir(join(folder, "oras-home"), { recursive: true });
+    const artifact = at("greeter:by-oras");
+    went(
+      await call("push", ...login(), "--artifact-type", "application/vnd.example.hello", artifact, "hello:text/plain"),
+    );
+    went(await call("attach", ...login(), "--artifact-type", "application/vnd.example.note", artifact, "policy.json"));
+    const discovered = await call("discover", "--plain-http", "--format", "json", artifact);
+    went(discovered);
+    expect(discovered.stdout).toContain("application/vnd.example.note");
+    went(await call("pull", "--plain-http", "-o", join(folder, "oras-out"), artifact));
+    expect(await readFile(join(folder, "oras-out", "hello"), "utf8")).toBe("hello\n");
+    const [user = "", password = ""] = creds.split(":");
+    const to = ["--to-username", user, "--to-password", password];
+    const plain = ["--from-plain-http", "--to-plain-http"];
+    went(await call("cp", "-r", ...plain, ...to, artifact, at("oras-elsewhere:copied")));
+    const copied = await call("discover", "--plain-http", "--format", "json", at("oras-elsewhere:copied"));
+    expect(copied.stdout).toContain("application/vnd.example.note");
+    went(await call("tag", ...login(), artifact, "oras-too"));
+    expect((await call("repo", "tags", "--plain-http", at("greeter"))).stdout).toContain("oras-too");
+    went(await call("manifest", "delete", ...login(), "--force", at("oras-elsewhere:copied")));
+    expect((await call("manifest", "fetch", "--plain-http", at("oras-elsewhere:copied"))).code).not.toBe(0);
   });
 });

@@ -139,6 +139,45 @@ describe.skipIf(!dockerRegistry)(
       expect(whole.attempts).toHaveLength(1);
     });
 
+    it.each([["2:effect"], ["1:before", "1:effect", "2:before", "3:written"]])(
+      "has one digest everywhere, killed at %s … of every start until nothing is left, with one failing now and then",
+      async (...points) => {
+        await prepared(["builtin", ...names()]);
+        await family.stop();
+        let writes = 0;
+        const third = proxies[1];
+        // Every fourth write there fails, as long as it takes.
+        if (third) third.mood = (method) => (method === "PUT" && ++writes % 4 === 0 ? "503" : "pass");
+        let kills = 0;
+        const next = () => ({ FAIRLEAD_CRASH_AT: points[kills % points.length] ?? "" });
+        await family.start(next());
+        await pushTag();
+        for (;;) {
+          const ended = await Promise.race([
+            family.ended().then(() => true),
+            until("published", (row) => row.state === "published").then(
+              () => false,
+              () => true,
+            ),
+          ]);
+          if (!ended) break;
+          kills += 1;
+          expect(kills).toBeLessThan(20);
+          await family.start(next());
+        }
+        expect(kills).toBeGreaterThanOrEqual(2);
+        const row = await until("published", (each) => each.state === "published");
+        const recorded = images.map((name) => row.images.find((image) => image.name === name)?.digest);
+        expect(await digestsEverywhere()).toEqual([...recorded, ...recorded, ...recorded]);
+        const builds = await releaseBuilds();
+        expect(builds.map((run) => run.state)).toEqual(["success"]);
+        const whole = await family.api<{ attempts: unknown[] }>(`/runs/${builds[0]?.id}`);
+        expect(whole.attempts).toHaveLength(1);
+        const audited = await family.fairlead("audit");
+        expect([audited.code, audited.stdout]).toEqual([0, expect.stringContaining("6 tags compared, 0 differences")]);
+      },
+    );
+
     it("is not held back by one that cannot be reached, and is copied by one command to one that came later", async () => {
       await prepared(["builtin", names()[0] ?? ""]);
       await pushTag();
