@@ -60,7 +60,7 @@ export const RegistriesPage: FC<{ view: RegistriesView; viewer: Viewer; now: num
         note={
           view.leftOut > 0
             ? `the first ${view.left.length}; ${view.leftOut} more`
-            : "tried again by itself, later each time"
+            : "what is under way is tried again by itself, later each time; what is absent waits to be asked for"
         }
       >
         <Table
