@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import type { Selectable } from "kysely";
 import type { Descriptor } from "../oci/index.ts";
 import type { RegistryManifestRow, Store, Trx } from "../store/index.ts";
 import { stagingRunOf } from "./staging-names.ts";
@@ -174,11 +174,9 @@ export async function tagsOf(
     .limit(1)
     .executeTakeFirst();
   if (!known) return undefined;
-  // PostgreSQL would compare in the language of its database.
-  const tag = store.engine === "postgres" ? sql<string>`tag collate "C"` : sql<string>`tag`;
   let query = store.db.selectFrom("registry_tags").select("tag").where("repository", "=", repository);
-  if (last !== undefined) query = query.where(tag, ">", last);
-  const rows = await query.orderBy(tag).limit(limit).execute();
+  if (last !== undefined) query = query.where("tag", ">", last);
+  const rows = await query.orderBy("tag").limit(limit).execute();
   return rows.map((row) => row.tag);
 }
 

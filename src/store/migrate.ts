@@ -39,5 +39,24 @@ export async function migrate(store: Store, beforeUpgrade: (from: number) => Pro
       await sql`insert into schema_version (version) values (${index + 1})`.execute(trx);
     });
   }
+  if (store.engine === "postgres") await compareByBytes(store);
   return ok(undefined);
+}
+
+/**
+ * SQLite compares text by its bytes, PostgreSQL in the language of the database: there `staging/` and what follows it is
+ * no range, and pages of tags are in no order that a client knows. So every text column says how it is compared.
+ */
+async function compareByBytes(store: Store): Promise<void> {
+  const columns = sql<{ table_name: string; column_name: string }>`
+    select table_name, column_name from information_schema.columns
+    where table_schema = current_schema() and data_type = 'text' and collation_name is distinct from 'C'
+    order by table_name, column_name`;
+  if ((await columns.execute(store.db)).rows.length === 0) return;
+  await store.transaction(async (trx) => {
+    for (const { table_name, column_name } of (await columns.execute(trx)).rows)
+      await sql`alter table ${sql.table(table_name)} alter column ${sql.ref(column_name)} type text collate "C"`.execute(
+        trx,
+      );
+  });
 }

@@ -98,6 +98,22 @@ describe.each(["sqlite", "postgres"] as const)("the store on %s", (engine) => {
       ]);
     }));
 
+  test(`compares text by its bytes, whatever language the database speaks${skipped}`, () =>
+    withStore(async (store) => {
+      const names = ["Z", "_a", "a", "a-1", "a.1", "a/b", "a0", "b", "z"];
+      const row = { digest: "d", updated_at: 0, tag: "t" };
+      const shuffled = [...names].reverse();
+      await store.db
+        .insertInto("registry_tags")
+        .values(shuffled.map((repository) => ({ ...row, repository })))
+        .execute();
+      const found = await store.db.selectFrom("registry_tags").select("repository").orderBy("repository").execute();
+      expect(found.map((each) => each.repository)).toEqual(names);
+      const below = store.db.selectFrom("registry_tags").select("repository");
+      const range = await below.where("repository", ">=", "a/").where("repository", "<", "a0").execute();
+      expect(range.map((each) => each.repository)).toEqual(["a/b"]);
+    }));
+
   test(`keeps 19-digit build ids as they are${skipped}`, () =>
     withStore(async (store) => {
       const id = nextBuildId(Date.UTC(2026, 5, 1), "9007199254740992");
