@@ -37,7 +37,7 @@ export function createCluster(options: LifetimeOptions): Cluster {
   const live = new Set<string>();
 
   async function remove(record: ClusterRecord, log: (line: string) => void): Promise<Result<void>> {
-    await killProgram(record.program);
+    await killProgram(record);
     const removed = await adapter.remove(record, log);
     if (!removed.ok) return removed;
     await records.remove(record.name);

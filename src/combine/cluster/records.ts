@@ -71,12 +71,28 @@ export async function startOf(pid: number): Promise<string | undefined> {
   return ticks === undefined ? undefined : `${boot.trim()}:${ticks}`;
 }
 
-/** Kills the program that starts a cluster, if it still runs. */
-export async function killProgram(program: ClusterRecord["program"]): Promise<void> {
-  if (!program || (await startOf(program.group)) !== program.startedAt) return;
+/** The variable by which a program that starts a cluster is found when its server died before writing it down. */
+export const markVariable = "FAIRLEAD_CLUSTER";
+
+/** Kills the program that starts a cluster, if it still runs, with all of its process group. */
+export async function killProgram(record: ClusterRecord): Promise<void> {
+  const { program } = record;
+  if (program) {
+    if ((await startOf(program.group)) === program.startedAt) killGroup(program.group);
+    return;
+  }
+  const mark = `${markVariable}=${record.name}`;
+  for (const entry of await readdir("/proc").catch(() => [])) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const environment = await readFile(`/proc/${entry}/environ`, "utf8").catch(() => "");
+    if (environment.split("\0").includes(mark)) killGroup(Number(entry));
+  }
+}
+
+function killGroup(group: number): void {
   try {
-    process.kill(-program.group, "SIGKILL");
+    process.kill(-group, "SIGKILL");
   } catch {
-    // Gone in between.
+    // Gone in between, or no leader of a group: its leader has the same mark.
   }
 }

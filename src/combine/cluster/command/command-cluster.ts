@@ -5,7 +5,7 @@ import type { Capability } from "../../../execute/index.ts";
 import type { ClusterAdapter } from "../adapter.ts";
 import { writeImageArchive } from "../image-archive.ts";
 import type { RunProgram } from "../programs.ts";
-import type { ClusterRecord } from "../records.ts";
+import { type ClusterRecord, markVariable } from "../records.ts";
 
 /** Programs of the family file, as argument vectors. What they are told stands in their environment. */
 export interface CommandOptions {
@@ -26,7 +26,7 @@ export interface CommandOptions {
 export function commandAdapter(options: CommandOptions, run: RunProgram, kubectl: string): ClusterAdapter {
   const kubeconfigOf = (record: ClusterRecord) => join(record.folder, "kubeconfig");
   const environment = (record: ClusterRecord): Record<string, string> => ({
-    FAIRLEAD_CLUSTER: record.name,
+    [markVariable]: record.name,
     FAIRLEAD_CLUSTER_FOLDER: join(record.folder, "cluster"),
     FAIRLEAD_KUBERNETES: record.state["version"] ?? "",
     FAIRLEAD_NODE_IMAGE: record.state["nodeImage"] ?? "",

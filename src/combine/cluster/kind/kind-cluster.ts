@@ -5,6 +5,7 @@ import type { Capability } from "../../../execute/index.ts";
 import type { ClusterAdapter, StartTask } from "../adapter.ts";
 import { writeImageArchive } from "../image-archive.ts";
 import type { RunProgram } from "../programs.ts";
+import { type ClusterRecord, markVariable } from "../records.ts";
 
 /** What the family file says about kind. */
 export interface KindOptions {
@@ -19,13 +20,15 @@ export interface KindOptions {
 export function kindAdapter(options: KindOptions, run: RunProgram, kubectl: string): ClusterAdapter {
   const never = () => new AbortController().signal;
 
-  async function nodeImage({ spec, signal, log, remember, started }: StartTask): Promise<Result<string>> {
+  const marked = (record: ClusterRecord) => ({ [markVariable]: record.name });
+
+  async function nodeImage({ spec, record, signal, log, remember, started }: StartTask): Promise<Result<string>> {
     if (spec.source) {
       const image = `fairlead.invalid/node:${spec.source.revision.slice(0, 40)}`;
       await remember({ sourceRevision: spec.source.revision, nodeImage: image });
       log(`building the node image from Kubernetes ${spec.source.revision}`);
       const argv = [options.program, "build", "node-image", spec.source.folder, "--image", image];
-      const built = await run({ argv, signal, log, started });
+      const built = await run({ argv, env: marked(record), signal, log, started });
       return built.ok ? ok(image) : built;
     }
     const image = spec.nodeImage ?? options.nodeImages[spec.version];
@@ -51,7 +54,7 @@ export function kindAdapter(options: KindOptions, run: RunProgram, kubectl: stri
       // kind's own time limit must not end it earlier than ours.
       argv.push("--kubeconfig", kubeconfig, "--wait", `${Math.ceil(spec.readyWithinMs / 1000)}s`);
       if (options.config !== undefined) argv.push("--config", options.config);
-      const made = await run({ argv, signal, log, started });
+      const made = await run({ argv, env: marked(record), signal, log, started });
       return made.ok ? ok({ kubeconfig, namespace: undefined }) : made;
     },
     remove: async (record, log) => {
