@@ -67,7 +67,7 @@ clusterContract(`existing, a namespace for each run${why}`, skipped, async () =>
     ),
   exists: async (name) => (await ask("get", "namespace", name, "--ignore-not-found", "-o", "name")).stdout !== "",
   version: "1.36",
-  halfStarted: async () => undefined,
+  halfStarted: undefined,
   image: undefined,
   ownLogs: false,
 }));
