@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -158,6 +158,47 @@ describe("kind's command line", () => {
       error: { code: "timeout", message: expect.stringContaining("it was not ready within 1 min 30 s") },
     });
     expect(await programs.exists("fairlead-2")).toBe(false);
+  });
+
+  it("keeps the record of what could not be removed, says how to remove it, and tries again at the next start", async () => {
+    const programs = await fakes();
+    const run = programRunner(new ManualClock());
+    const options = { program: programs.kind, nodeImages: { "1.36": nodeImage }, config: undefined };
+    const { cluster, spec } = await clusterOf(programs, kindAdapter(options, run, programs.kubectl));
+    const up = await cluster.up(spec, new AbortController().signal);
+    if (!up.ok) throw new Error(up.error.message);
+    await programs.refuseRemoval(true);
+    expect(await up.value.down()).toMatchObject({
+      ok: false,
+      error: {
+        message: expect.stringContaining("the daemon does not answer"),
+        hint: `remove it: ${programs.kind} delete cluster --name fairlead-1`,
+      },
+    });
+    const records = openClusterRecords(join(spec.folder, "clusters"));
+    const next = createCluster({
+      adapter: kindAdapter(options, run, programs.kubectl),
+      records,
+      clock: new ManualClock(),
+      run,
+      log: () => undefined,
+    });
+    expect(await next.sweep()).toBe(0);
+    expect(await records.all()).toHaveLength(1);
+    await programs.refuseRemoval(false);
+    expect(await next.sweep()).toBe(1);
+    expect(await records.all()).toEqual([]);
+  });
+
+  it("leaves a record alone that cannot be read, and says so", async () => {
+    const programs = await fakes();
+    const run = programRunner(new ManualClock());
+    const options = { program: programs.kind, nodeImages: {}, config: undefined };
+    const { cluster, spec, said } = await clusterOf(programs, kindAdapter(options, run, programs.kubectl));
+    await mkdir(join(spec.folder, "clusters"));
+    await writeFile(join(spec.folder, "clusters/x.json"), '{"kind": "ki');
+    expect(await cluster.sweep()).toBe(0);
+    expect(said.join("\n")).toContain("x.json is no record of a cluster");
   });
 
   it("is found dead, and removed", async () => {

@@ -12,7 +12,7 @@ export interface ClusterAdapter {
   /** Starts it and answers a kubeconfig complete in itself; its namespace is the only one to be used. */
   start(task: StartTask): Promise<Result<{ readonly kubeconfig: string; readonly namespace: string | undefined }>>;
   /** Removes what a record tells of, whole, half-started or gone. */
-  remove(record: ClusterRecord, log: (line: string) => void): Promise<Result<void>>;
+  remove(record: ClusterRecord, task: ProgramTask): Promise<Result<void>>;
   load(record: ClusterRecord, images: readonly LoadedImage[], task: ProgramTask): Promise<Result<void>>;
   /** Logs of Kubernetes itself, into a folder. `undefined`: this kind cannot tell. */
   readonly logs?: ((record: ClusterRecord, folder: string, task: ProgramTask) => Promise<Result<void>>) | undefined;

@@ -13,8 +13,9 @@ import { checkVersion } from "./version.ts";
 /** How often a running cluster is asked whether it is there, and how often it may not answer. */
 const probeMs = 10_000;
 const mostSilences = 3;
-/** For collecting; removing takes as long as it takes. */
 const collectMs = 120_000;
+/** A removal that takes longer has failed, and is tried again at the next start. */
+const removeMs = 600_000;
 
 export interface LifetimeOptions {
   readonly adapter: ClusterAdapter;
@@ -38,7 +39,11 @@ export function createCluster(options: LifetimeOptions): Cluster {
 
   async function remove(record: ClusterRecord, log: (line: string) => void): Promise<Result<void>> {
     await killProgram(record);
-    const removed = await adapter.remove(record, log);
+    const late = new AbortController();
+    const cancel = clock.after(removeMs, () =>
+      late.abort(timeout(`removing it took longer than ${humanDuration(removeMs)}`)),
+    );
+    const removed = await adapter.remove(record, { signal: late.signal, log }).finally(cancel);
     if (!removed.ok) return removed;
     await records.remove(record.name);
     return ok(undefined);

@@ -81,7 +81,7 @@ func up(name, folder, parts string, owner int, within time.Duration) error {
 	if err := startKeeper(ctx, name, folder, lock); err != nil {
 		return errors.Join(err, down(name))
 	}
-	if err := waitUntilReady(ctx, name); err != nil {
+	if err := waitUntilReady(ctx, name, folder); err != nil {
 		return errors.Join(err, down(name))
 	}
 	known, err := readRecord(name)
@@ -143,12 +143,12 @@ func startKeeper(ctx context.Context, name, folder string, lock *os.File) error 
 }
 
 // waitUntilReady asks until the node takes pods and the default namespace has its account.
-func waitUntilReady(ctx context.Context, name string) error {
+func waitUntilReady(ctx context.Context, name, folder string) error {
 	last := "the API does not answer"
 	for {
 		known, err := readRecord(name)
 		if err != nil {
-			words, _ := os.ReadFile(known.path("starter.log"))
+			words, _ := os.ReadFile(filepath.Join(folder, "starter.log"))
 			return fmt.Errorf("the cluster ended while it started: %s", words)
 		}
 		words, ready := readiness(ctx, known)

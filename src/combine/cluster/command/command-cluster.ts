@@ -75,8 +75,8 @@ export function commandAdapter(options: CommandOptions, run: RunProgram, kubectl
         );
       return ok({ kubeconfig, namespace: undefined });
     },
-    remove: async (record, log) => {
-      const down = await call(options.down, record, { signal: new AbortController().signal, log });
+    remove: async (record, task) => {
+      const down = await call(options.down, record, task);
       if (!down.ok)
         return err({ ...down.error, hint: `FAIRLEAD_CLUSTER=${record.name} ${options.down.join(" ")} must remove it` });
       await rm(join(record.folder, "cluster"), { recursive: true, force: true });

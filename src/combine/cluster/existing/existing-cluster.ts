@@ -30,7 +30,6 @@ export interface ExistingOptions {
  * names a namespace and says that it is production. What a test makes outside of its namespace stays, and is the user's.
  */
 export function existingAdapter(options: ExistingOptions, run: RunProgram, kubectl: string): ClusterAdapter {
-  const never = () => new AbortController().signal;
   const source = () => readContext(options.kubeconfig, options.context);
 
   async function allowed(context: KubeContext, client: Kubectl, signal: AbortSignal): Promise<Result<void>> {
@@ -83,7 +82,7 @@ export function existingAdapter(options: ExistingOptions, run: RunProgram, kubec
       log(`using the namespace ${namespace} of ${context.value.server}; what is made outside of it stays`);
       return ok({ kubeconfig, namespace });
     },
-    remove: async (record, log) => {
+    remove: async (record, call) => {
       const { made, claimed, before } = record.state;
       if (made === undefined && claimed === undefined) return ok(undefined);
       const context = await source();
@@ -95,7 +94,6 @@ export function existingAdapter(options: ExistingOptions, run: RunProgram, kubec
         () => false,
       );
       const client = kubectlOn(run, kubectl, written ? kubeconfig : options.kubeconfig);
-      const call = { signal: never(), log };
       if (made !== undefined) return await deleteNamespace(client, made, call);
       return await emptyNamespace(client, claimed ?? "", record.name, new Set((before ?? "").split(" ")), call);
     },

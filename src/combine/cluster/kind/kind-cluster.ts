@@ -57,10 +57,10 @@ export function kindAdapter(options: KindOptions, run: RunProgram, kubectl: stri
       const made = await run({ argv, env: marked(record), signal, log, started });
       return made.ok ? ok({ kubeconfig, namespace: undefined }) : made;
     },
-    remove: async (record, log) => {
+    remove: async (record, { signal, log }) => {
       const argv = [options.program, "delete", "cluster", "--name", record.name];
       argv.push("--kubeconfig", join(record.folder, "kubeconfig"));
-      const deleted = await run({ argv, signal: never(), log });
+      const deleted = await run({ argv, signal, log });
       if (deleted.ok) return ok(undefined);
       return err({ ...deleted.error, hint: `remove it: ${options.program} delete cluster --name ${record.name}` });
     },
