@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createReadStream, createWriteStream, openSync } from "node:fs";
-import { mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -13,7 +13,9 @@ import { type ConfigurationSource, readConfiguration } from "./compose/family-so
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
 import { readPast, readPolicy } from "./compose/past.ts";
+import { promptOn } from "./compose/prompt.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
+import { readTrain } from "./compose/train-file.ts";
 import { err, fault, ok, type Result, systemClock, systemIds } from "./core/index.ts";
 import type { Family } from "./family/index.ts";
 import { createRegistryClient, pullToLayout } from "./oci/index.ts";
@@ -191,6 +193,17 @@ const dependencies: CliDependencies = {
   capabilities,
   inspect: inspectRepository,
   runHere,
+  terminal: promptOn(process.stdin, process.stderr),
+  readTrain,
+  writeFile: async (file, text) => {
+    try {
+      await writeFile(file, text);
+      return ok(undefined);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      return err(fault("bad-input", `${file} cannot be written: ${why}`, { cause }));
+    }
+  },
   readPast,
   readPolicy,
   pull: (image, folder) =>

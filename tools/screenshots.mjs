@@ -33,6 +33,7 @@ const pages = {
   run: `/runs/${green?.id}`,
   "run-failed": `/runs/${failed?.id}`,
   release: `/releases/${encodeURIComponent(published?.id)}`,
+  train: "/train",
   registries: "/registries",
   quarantined: `/releases/${encodeURIComponent(held?.id)}`,
 };

@@ -3,7 +3,7 @@ import type { FamilyReading, ProwReading, RepositoryFinding } from "../config/in
 import { type Clock, exitCodeOf, type Fault, type Ids, type Result } from "../core/index.ts";
 import type { Capability } from "../execute/index.ts";
 import type { Component, Family } from "../family/index.ts";
-import type { Reproduction } from "../intake/index.ts";
+import type { Reproduction, TrainRequest } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
 import type { Policy, PreflightFacts } from "../policy/index.ts";
 import type { RecordWitness, TrustedKey, Verification } from "../proof/index.ts";
@@ -67,6 +67,16 @@ export interface ConfigurationAnswer extends FamilyReading {
   bringsJobs(component: Component): boolean;
 }
 
+/** Whoever sits there. */
+export interface Terminal {
+  /** False where the answers come from a program or a file. */
+  readonly present: boolean;
+  /** One line that is typed; `undefined` at the end of input and on Ctrl-C. */
+  ask(question: string): Promise<string | undefined>;
+  /** Calls `act` on Ctrl-C instead of ending; the answer undoes that. */
+  onInterrupt(act: () => void): () => void;
+}
+
 /** What commands need of the rest of the program and of the world; supplied by `main.ts`. */
 export interface CliDependencies {
   readonly stdout: Sink;
@@ -102,6 +112,12 @@ export interface CliDependencies {
       readonly policy: Policy;
     }>
   >;
+  readonly terminal: Terminal;
+  /** A train in a file, checked. */
+  readonly readTrain: (
+    file: string,
+  ) => Promise<Result<{ readonly request: TrainRequest; readonly placed: (error: Fault) => Fault }>>;
+  readonly writeFile: (file: string, text: string) => Promise<Result<void>>;
   readonly readPolicy: (file: string, component: string) => Promise<Result<Policy>>;
   readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
   /** Checks an image at its registry against its proof. */

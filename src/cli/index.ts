@@ -1,3 +1,3 @@
-export type { CliDependencies, LocalRunRequest, LocalRunResult, ServeRequest } from "./context.ts";
+export type { CliDependencies, LocalRunRequest, LocalRunResult, ServeRequest, Terminal } from "./context.ts";
 export type { Output } from "./output.ts";
 export { runProgram } from "./program.ts";

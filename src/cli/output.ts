@@ -8,6 +8,8 @@ export interface Output {
   json(value: unknown): void;
   /** What happens meanwhile, on stderr. */
   progress(text: string): void;
+  /** One line of stderr that the next one replaces; `undefined` takes it away. Nothing where nobody sits at a terminal. */
+  live(text: string | undefined): void;
   fault(fault: Fault): void;
   paint(colour: Colour, text: string): string;
 }
@@ -22,11 +24,29 @@ export interface Sink {
 const codes: Readonly<Record<Colour, string>> = { green: "32", red: "31", yellow: "33", dim: "2", bold: "1" };
 
 export function createOutput(stdout: Sink, stderr: Sink, env: Readonly<Record<string, string | undefined>>): Output {
+  let shown = false;
+  const clear = () => {
+    if (shown) stderr.write("\r\u001b[K");
+    shown = false;
+  };
   const coloured = stdout.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   return {
-    print: (text) => stdout.write(`${text}\n`),
+    print: (text) => {
+      clear();
+      stdout.write(`${text}\n`);
+    },
     json: (value) => stdout.write(`${JSON.stringify(value)}\n`),
-    progress: (text) => stderr.write(`${forTerminal(text)}\n`),
+    progress: (text) => {
+      clear();
+      stderr.write(`${forTerminal(text)}\n`);
+    },
+    live: (text) => {
+      if (!stderr.isTTY || env["TERM"] === "dumb") return;
+      clear();
+      if (text === undefined) return;
+      stderr.write(forTerminal(text));
+      shown = true;
+    },
     fault: (fault) => stderr.write(`${forTerminal(`error: ${describeFault(fault)}`)}\n`),
     paint: (colour, text) => (coloured ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text),
   };

@@ -33,6 +33,7 @@ import { addShared } from "./commands/shared.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
 import { addTrace } from "./commands/trace.ts";
+import { addTrain } from "./commands/train.ts";
 import { addNote, addWithdraw } from "./commands/verdicts.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWhy } from "./commands/why.ts";
@@ -129,6 +130,7 @@ const commands = [
   addChanges,
   addReleases,
   addPreflight,
+  addTrain,
   addPins,
   addReplay,
   addVerify,

@@ -27,6 +27,8 @@ import {
   createRunActs,
   createSharedActs,
   createTicker,
+  createTrainPlanner,
+  createTrains,
   createVerdictActs,
   createWeeklyBuilds,
   findComponent,
@@ -389,6 +391,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const access = createAccess({ store, clock, ids });
   const signIns = createSignIns({ limit: createSignInLimit(clock), access, behindProxy: options.behindProxy });
   const views = createViews({
+    trainPlan: createTrainPlanner({ ...sources, clock, intake }),
     db: store.db,
     family,
     problem: () => configuration.problem(),
@@ -428,6 +431,9 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     );
     return [...own, ...(await inRepoJobsOf({ git, inRepo }, family().components, branches))];
   };
+  const releaseActs = createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns });
+  const pinActs = createPinActs({ ...sources, clock, intake });
+  const trains = createTrains({ ...sources, clock, releaseActs, pinActs, onBug: options.onBug });
   const app = createApp({
     version,
     clock,
@@ -439,11 +445,12 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     intake,
     landing,
     changeActs: createChangeActs({ ...sources, clock, intake }),
-    releaseActs: createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns }),
+    releaseActs,
+    trains,
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
-    verdictActs: createVerdictActs({ ...sources, clock }),
+    verdictActs: createVerdictActs({ ...sources, clock, ids, forge, intake }),
     sharedActs: createSharedActs({ ...sources, clock, intake, configuredFolders }),
-    pinActs: createPinActs({ ...sources, clock, push: pushes }),
+    pinActs,
     promotion,
     auditor,
     runActs: createRunActs({ ...sources, clock, ids, onRuns }),
@@ -531,6 +538,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ticker.start();
     weeklyBuilds.start();
     auditor.start();
+    trains.begin();
     scheduleReconcile();
     scheduleCollection();
   }
@@ -585,6 +593,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();
     await settled;
+    await trains.close();
     await scheduler.stop();
     await auditor.stop();
     await mirrorQueue.stop();

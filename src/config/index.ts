@@ -20,3 +20,4 @@ export { type ProwReading, type ProwRequest, readProw } from "./prow/load.ts";
 export { readReleaseConfiguration } from "./release-configuration.ts";
 export { releaseSchema } from "./release-schema.ts";
 export { repositoryNames } from "./repository-url.ts";
+export { readTrainFile, type TrainDocument } from "./train-file.ts";

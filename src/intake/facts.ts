@@ -2,7 +2,7 @@ import type { Component, Family } from "../family/index.ts";
 import { canaryTagOf } from "../family/index.ts";
 import type { Git, RefValue, Repository } from "../git/index.ts";
 import type { Job } from "../jobs/index.ts";
-import type { Facts, FamilyEvent, RunEvent, TagEvent } from "../plan/index.ts";
+import { countedTags, type Facts, type FamilyEvent, type RunEvent, type TagEvent } from "../plan/index.ts";
 import { currentCanary, releasesOf } from "../release/index.ts";
 import { findRun, runOf } from "../runs/index.ts";
 import type { Store } from "../store/index.ts";
@@ -105,6 +105,13 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
   const brought = component ? await inRepoAt(sources, repository, component, event) : undefined;
   const known = event.kind === "tag" ? withEventTag(tags, event, tagged) : tags;
   const periodics = sources.periodics().filter((job) => event.component === undefined || job.component === name);
+  const releases = (await releasesOf(sources.store, name)).map((row) => ({
+    id: row.id,
+    version: row.version,
+    tagObject: row.tag_object,
+    commit: row.commit_id,
+    state: row.state,
+  }));
   return {
     family,
     component,
@@ -114,17 +121,11 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     previous: event.kind === "tick" ? await previousRuns(sources.store, periodics) : {},
     liveRuns: await liveRuns(sources.store, name),
     openChanges: (await openChanges(sources.store, name)).map(changeFactsOf),
-    releases: (await releasesOf(sources.store, name)).map((row) => ({
-      id: row.id,
-      version: row.version,
-      tagObject: row.tag_object,
-      commit: row.commit_id,
-      state: row.state,
-    })),
+    releases,
     tags: known,
     branches,
     ...(event.kind === "tag" && component && tagged !== undefined
-      ? await tagFacts(sources, component, repository, event, known, tagged)
+      ? await tagFacts(sources, component, repository, event, countedTags(known, releases), tagged)
       : {}),
     containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),

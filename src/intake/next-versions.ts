@@ -1,8 +1,20 @@
-import { bumpedTag, type Component, lineOfBranch, parseVersionTag, sortedVersions } from "../family/index.ts";
+import {
+  bumpedTag,
+  type Component,
+  compareVersions,
+  lineOf,
+  lineOfBranch,
+  parseVersionTag,
+  sortedVersions,
+  type Version,
+} from "../family/index.ts";
 import type { Repository } from "../git/index.ts";
 import { familyHistory, pinnedAt } from "../history/index.ts";
-import { type PlacedPin, type Proposal, proposeVersion } from "../policy/index.ts";
+import { countedTags } from "../plan/index.ts";
+import { freezeOn, type PlacedPin, type Proposal, proposeVersion } from "../policy/index.ts";
+import { releasesOf } from "../release/index.ts";
 import type { FactSources } from "./facts.ts";
+import { freezesOf, publishedVersions } from "./records.ts";
 
 /** What could be released from a branch, the final first. */
 export interface NextVersions {
@@ -13,10 +25,12 @@ export interface NextVersions {
 }
 
 const mostFiles = 500_000;
+const underWay: readonly string[] = ["requested", "building", "verifying", "publishing"];
 
 /**
  * The next final of a branch and the candidate before it. From the default branch a minor, from `release-X.Y` a patch;
- * a deployment's version rises with what it pins. `edited`: pins as they would be, instead of those of `head`.
+ * a deployment's version rises with what it pins. A freeze names the version that is prepared, and candidates name their
+ * final. `edited`: pins as they would be, instead of those of `head`; `now`: when freezes are looked at, in milliseconds.
  */
 export async function nextVersions(
   sources: FactSources,
@@ -24,15 +38,27 @@ export async function nextVersions(
   repository: Repository,
   branch: string,
   head: string,
+  now: number,
   edited?: readonly PlacedPin[],
 ): Promise<NextVersions> {
-  const tags = (await repository.refs()).filter((ref) => ref.name.startsWith("refs/tags/"));
-  const versions = sortedVersions(tags.map((ref) => ref.name.slice("refs/tags/".length)));
+  const rows = await releasesOf(sources.store, component.name);
+  const tags = countedTags(
+    (await repository.refs())
+      .filter((ref) => ref.name.startsWith("refs/tags/"))
+      .map((ref) => ({ ...ref, name: ref.name.slice("refs/tags/".length) })),
+    rows.map((row) => ({ version: row.version, tagObject: row.tag_object, state: row.state })),
+  );
+  // What is being built is what comes next: it is no release yet.
+  const going = new Set(rows.filter((row) => underWay.includes(row.state)).map((row) => row.version));
+  const versions = sortedVersions(tags.map((tag) => tag.name));
   const line = lineOfBranch(branch);
   const last = versions.find(
-    (each) => each.prerelease === undefined && (line === undefined || `${each.major}.${each.minor}` === line),
+    (each) =>
+      each.prerelease === undefined &&
+      !going.has(each.tag) &&
+      (line === undefined || `${each.major}.${each.minor}` === line),
   );
-  const from = last && tags.find((ref) => ref.name === `refs/tags/${last.tag}`)?.commit;
+  const from = last && tags.find((tag) => tag.name === last.tag)?.commit;
   const commits = from === undefined ? await repository.commitCount(head) : await repository.countBetween(from, head);
   const first = { version: line === undefined ? "v0.1.0" : `v${line}.0`, reason: "nothing was released from it yet" };
   const plain = last && {
@@ -43,7 +69,13 @@ export async function nextVersions(
     component.kind === "deployment" && last && from !== undefined
       ? await asPinsAsk(sources, component, repository, { branch, head, from, last: last.tag }, edited)
       : undefined;
-  const final = asked ?? plain ?? first;
+  const computed = asked ?? plain ?? first;
+  const frozen = await frozenFor(sources, component.name, branch, now);
+  const prepared =
+    frozen === undefined
+      ? undefined
+      : { version: frozen, reason: `${branch} is frozen for ${frozen}, which is prepared` };
+  const final = prepared ?? tried(versions, computed.version, line) ?? computed;
   const parsed = parseVersionTag(final.version);
   const candidates = versions.filter(
     (each) => parsed.ok && each.prerelease !== undefined && each.tag.startsWith(`${final.version}-rc`),
@@ -54,6 +86,29 @@ export async function nextVersions(
     reason: `a candidate of ${final.version}, to be tried first`,
   };
   return { last: last?.tag, commits, versions: [final, candidate] };
+}
+
+async function frozenFor(
+  sources: FactSources,
+  component: string,
+  branch: string,
+  now: number,
+): Promise<string | undefined> {
+  const published = await publishedVersions(sources.store.db, component);
+  return freezeOn(branch, await freezesOf(sources.store.db, component), published, now)?.version;
+}
+
+/** The final of the newest candidate, where that is above what would come anyway: a major is tried before it is made. */
+function tried(versions: readonly Version[], computed: string, line: string | undefined): Proposal | undefined {
+  const least = parseVersionTag(computed);
+  const candidate = versions.find(
+    (each) => each.prerelease !== undefined && (line === undefined || lineOf(each) === line),
+  );
+  if (!candidate || !least.ok) return undefined;
+  const version = `v${candidate.major}.${candidate.minor}.${candidate.patch}`;
+  const final = parseVersionTag(version);
+  if (!final.ok || compareVersions(final.value, least.value) <= 0) return undefined;
+  return { version, reason: `its candidate ${candidate.tag} was tried` };
 }
 
 async function asPinsAsk(

@@ -1,17 +1,17 @@
 import { editPins, type PinEdit } from "../config/index.ts";
 import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
-import { type Component, mayMaintain, type Principal, sortedVersions } from "../family/index.ts";
-import type { PushHandler } from "../forge/index.ts";
+import type { Component, Principal } from "../family/index.ts";
 import { familyHistory, pinnedAt } from "../history/index.ts";
-import { betterPin, type PlacedPin, pinStanding, type ReleasedVersion, releaseOfPin } from "../policy/index.ts";
-import { publicationsOf, releasesOf } from "../release/index.ts";
-import { type FactSources, maintainersOf } from "./facts.ts";
+import { betterPin, type PlacedPin, pinStanding, releaseOfPin } from "../policy/index.ts";
+import type { FactSources } from "./facts.ts";
+import type { Intake } from "./intake.ts";
 import { nextVersions } from "./next-versions.ts";
-import { openChanges } from "./records.ts";
+import { proposeOnce } from "./propose.ts";
+import { releasedVersions, withdrawnVersions } from "./released-versions.ts";
 
 export interface PinActsOptions extends FactSources {
   readonly clock: Clock;
-  readonly push: PushHandler;
+  readonly intake: Intake;
 }
 
 /** Design 6: one line of `pins`. */
@@ -26,6 +26,8 @@ export interface PinItem {
   readonly newest: string | null;
   readonly behindReleases: number | null;
   readonly behindDays: number | null;
+  /** Why the pinned release is not to be used; null unless it was withdrawn. */
+  readonly withdrawn: string | null;
 }
 
 export interface PinsAnswer {
@@ -71,12 +73,12 @@ export interface PinActs {
   update(request: PinUpdateRequest, by: Principal): Promise<Result<PinUpdateAnswer>>;
 }
 
-const absent = "0".repeat(40);
+/** Of the one open change that updates the pins of a branch. */
+export const pinsPurpose = "pins";
+
 const titleStart = "Update pins";
 
 export function createPinActs(options: PinActsOptions): PinActs {
-  const { store } = options;
-
   function deployments(): readonly Component[] {
     return options.family().components.filter((each) => each.kind === "deployment");
   }
@@ -90,41 +92,9 @@ export function createPinActs(options: PinActsOptions): PinActs {
     return { repository, history, branch, head };
   }
 
-  /** Final tags: published here, or there when the component was taken in. */
-  async function releasesOfComponent(name: string): Promise<readonly ReleasedVersion[]> {
-    const repository = await options.git.open(name);
-    const rows = await releasesOf(store, name);
-    const tags = (await repository.refs()).filter((ref) => ref.name.startsWith("refs/tags/"));
-    const found: ReleasedVersion[] = [];
-    for (const { tag } of sortedVersions(tags.map((ref) => ref.name.slice("refs/tags/".length)))) {
-      const commit = tags.find((ref) => ref.name === `refs/tags/${tag}`)?.commit;
-      const row = rows.find((each) => each.version === tag);
-      if (commit === undefined || (row && row.state !== "published")) continue;
-      const publications = row ? await publicationsOf(store.db, row.id) : [];
-      const { committedAt } = await repository.describeCommit(commit);
-      found.push({
-        tag,
-        at: row?.published_at ?? committedAt,
-        digests: Object.fromEntries(publications.map((each) => [each.image, each.digest])),
-      });
-    }
-    return found;
-  }
-
-  function createReleases() {
-    const known = new Map<string, Promise<readonly ReleasedVersion[]>>();
-    return (component: string) => {
-      let releases = known.get(component);
-      if (!releases) {
-        releases = releasesOfComponent(component);
-        known.set(component, releases);
-      }
-      return releases;
-    };
-  }
-
   async function pins(): Promise<PinsAnswer> {
-    const releases = createReleases();
+    const releases = releasedVersions(options);
+    const withdrawn = withdrawnVersions(options);
     const items: PinItem[] = [];
     const unread: { deployment: string; reason: string }[] = [];
     for (const component of deployments()) {
@@ -149,6 +119,7 @@ export function createPinActs(options: PinActsOptions): PinActs {
           newest: newest ?? null,
           behindReleases: behindReleases ?? null,
           behindDays: behindDays ?? null,
+          withdrawn: (await withdrawn(pin.owner)).get(pinned) ?? null,
         });
       }
     }
@@ -191,6 +162,7 @@ export function createPinActs(options: PinActsOptions): PinActs {
       repository,
       branch,
       head,
+      options.clock.now(),
       edited(read.value, judged.edits),
     );
     const proposed =
@@ -223,15 +195,21 @@ export function createPinActs(options: PinActsOptions): PinActs {
       author: { name: by.user, email: `${by.user}@fairlead.invalid` },
       at: options.clock.now(),
     });
-    const change = await openOrRenew(component.value, branch, commit, by);
+    const change = await proposeOnce(options, repository, {
+      component: component.value,
+      base: branch,
+      head: commit,
+      by,
+      purpose: pinsPurpose,
+    });
     return change.ok
-      ? ok({ deployment: name, change: change.value, edits: told, kept: judged.kept, proposed })
+      ? ok({ deployment: name, change: change.value.number, edits: told, kept: judged.kept, proposed })
       : change;
   }
 
   /** Pins of other components that a newer release replaces, and those that stay although they are behind. */
   async function judge(pinned: readonly PlacedPin[], self: string, only: string | undefined) {
-    const releases = createReleases();
+    const releases = releasedVersions(options);
     const edits: PinEdit[] = [];
     const kept: { file: string; line: number; image: string; reason: string }[] = [];
     for (const pin of pinned) {
@@ -246,35 +224,6 @@ export function createPinActs(options: PinActsOptions): PinActs {
       } else edits.push({ pin, tag: pin.tag === undefined ? undefined : better.tag, digest });
     }
     return { edits, kept };
-  }
-
-  async function openOrRenew(
-    component: Component,
-    branch: string,
-    commit: string,
-    by: Principal,
-  ): Promise<Result<number>> {
-    const open = (await openChanges(store, component.name)).find(
-      (change) =>
-        change.base === branch &&
-        change.title.startsWith(titleStart) &&
-        (change.author === by.user || mayMaintain(by, component)),
-    );
-    const ref = open ? `refs/changes/${open.number}` : `refs/for/${branch}`;
-    const [answer] = await options.push.handlePush({
-      component: component.name,
-      principal: by,
-      commands: [{ ref, before: absent, after: commit }],
-      options: [],
-    });
-    if (!answer?.accepted)
-      return err(
-        fault("refused", `${component.name} takes no such change: ${answer?.reason ?? "no answer"}`, {
-          hint: answer?.lines[0] ?? `${maintainersOf(component)} may`,
-        }),
-      );
-    const number = Number(/^refs\/pull\/(\d+)\/head$/.exec(answer.movedRef ?? "")?.[1] ?? open?.number);
-    return ok(number);
   }
 
   return { pins, update };

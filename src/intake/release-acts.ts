@@ -2,13 +2,14 @@ import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index
 import { type Component, lineOfBranch, mayMaintain, type Principal, parseVersionTag } from "../family/index.ts";
 import type { Forge } from "../forge/index.ts";
 import type { Repository } from "../git/index.ts";
-import { type Plan, releaseRuns } from "../plan/index.ts";
-import { approvalRefusal, type Finding, type Unchecked, type Verdict } from "../policy/index.ts";
+import { releaseRuns } from "../plan/index.ts";
+import { approvalRefusal, type Finding } from "../policy/index.ts";
 import { advance, findRelease, releasesOf } from "../release/index.ts";
 import { insertRun } from "../runs/index.ts";
 import { type FactSources, gatherFacts, maintainersOf } from "./facts.ts";
 import type { Intake } from "./intake.ts";
 import { nextVersions } from "./next-versions.ts";
+import { type PreflightAnswer, preflightOf } from "./preflight-of.ts";
 
 export interface ReleaseActsOptions extends FactSources {
   readonly clock: Clock;
@@ -16,16 +17,6 @@ export interface ReleaseActsOptions extends FactSources {
   readonly forge: Forge;
   readonly intake: Intake;
   readonly onRuns: () => void;
-}
-
-/** Design 6: `preflight`. */
-export interface PreflightAnswer {
-  readonly component: string;
-  readonly version: string;
-  readonly commit: string;
-  readonly verdict: Verdict;
-  readonly findings: readonly Finding[];
-  readonly unchecked: readonly Unchecked[];
 }
 
 /** A branch that could be released now: what would come next, and whether it may. */
@@ -97,37 +88,12 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
     version: string,
     given: string | undefined,
     by: Principal,
-  ): Promise<Result<{ readonly answer: PreflightAnswer; readonly plan: Plan; readonly repository: Repository }>> {
+  ): Promise<Result<{ readonly answer: PreflightAnswer; readonly repository: Repository }>> {
     const repository = await options.git.open(component.name);
     const commit = await commitFor(repository, component, version, given);
     if (!commit.ok) return commit;
-    const plan = await options.intake.dryRun({
-      kind: "tag",
-      component: component.name,
-      ref: `refs/tags/${version}`,
-      before: absent,
-      after: commit.value,
-      at: clock.now(),
-      actor: by,
-    });
-    const effect = plan.effects.find((each) => each.kind === "release" || each.kind === "quarantine");
-    if (effect?.kind !== "release" && effect?.kind !== "quarantine") {
-      const why = plan.effects[0]?.reason ?? plan.skipped[0]?.reason ?? `${version} is released already`;
-      return err(
-        fault("refused", `${component.name}: ${why}`, { hint: `fairlead releases ${component.name}@${version}` }),
-      );
-    }
-    const refuses = effect.kind === "quarantine";
-    const warns = effect.findings.some((finding) => finding.severity === "warn");
-    const answer: PreflightAnswer = {
-      component: component.name,
-      version,
-      commit: commit.value,
-      verdict: refuses ? "refuse" : warns ? "warn" : "pass",
-      findings: effect.findings,
-      unchecked: effect.unchecked,
-    };
-    return ok({ answer, plan, repository });
+    const answer = await preflightOf(options, component.name, version, commit.value, by);
+    return answer.ok ? ok({ answer: answer.value, repository }) : answer;
   }
 
   async function request(
@@ -293,9 +259,11 @@ export function createReleaseActs(options: ReleaseActsOptions): ReleaseActs {
     for (const branch of branches.slice(0, 20)) {
       const head = await repository.commitOf(`refs/heads/${branch}`);
       if (head === undefined) continue;
-      const { last, commits, versions } = await nextVersions(options, component, repository, branch, head);
+      const { last, commits, versions } = await nextVersions(options, component, repository, branch, head, clock.now());
       if (commits === 0) continue;
       for (const { version, reason } of versions) {
+        // Its tag is there: it is under way, held, or failed, and its page says so.
+        if (refs.some((ref) => ref.name === `refs/tags/${version}`)) continue;
         const checked = await check(component, version, head, by);
         if (checked.ok) found.push({ ...checked.value.answer, branch, last, commits, reason });
       }

@@ -1,14 +1,19 @@
-import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
+import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { mayMaintain, type Principal } from "../family/index.ts";
-import { findRelease, type StoredRelease } from "../release/index.ts";
+import type { Forge } from "../forge/index.ts";
+import { findRelease, mayFollow, type StoredRelease } from "../release/index.ts";
 import { appendFeed, type Trx } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
+import type { Intake } from "./intake.ts";
 
 export type NoteResult = "pass" | "fail";
 
 /** What people say of releases that were made. Faults: `not-found`, `forbidden`, `refused`. */
 export interface VerdictActs {
-  /** Marks a published release as not to be used. Its bytes and its tag stay: nothing that was pulled changes meaning. */
+  /**
+   * Marks a published release as not to be used: its bytes and its tag stay, and nothing that was pulled changes meaning.
+   * Before anything was published it takes the tag back, which closes the release and ends its build.
+   */
   withdraw(id: string, reason: string, by: Principal): Promise<Result<{ readonly id: string }>>;
   /** Keeps the result of a test that a person did; a failed candidate refuses its final version. */
   note(
@@ -18,7 +23,16 @@ export interface VerdictActs {
   ): Promise<Result<{ readonly id: string }>>;
 }
 
-export function createVerdictActs(options: FactSources & { readonly clock: Clock }): VerdictActs {
+export interface VerdictActsOptions extends FactSources {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly forge: Pick<Forge, "setTag">;
+  readonly intake: Pick<Intake, "reconcile">;
+}
+
+const absent = "0".repeat(40);
+
+export function createVerdictActs(options: VerdictActsOptions): VerdictActs {
   const { store, clock } = options;
 
   async function judged(id: string, by: Principal, what: string): Promise<Result<StoredRelease>> {
@@ -51,15 +65,65 @@ export function createVerdictActs(options: FactSources & { readonly clock: Clock
     await appendFeed(store, trx, [{ at, topic: "release", component: release.component, subject: release.id, state }]);
   }
 
+  /** Nothing is public under the tag: it goes, as if whoever withdraws had deleted it. */
+  async function takeBack(
+    release: StoredRelease,
+    reason: string,
+    by: Principal,
+  ): Promise<Result<{ readonly id: string }>> {
+    const { id, component, version } = release;
+    const ref = `refs/tags/${version}`;
+    const repository = await options.git.open(component);
+    const there = (await repository.refs()).find((each) => each.name === ref)?.object;
+    if (there !== undefined && there !== release.tag_object)
+      return err(
+        fault("conflict", `${version} is another tag by now`, { hint: `fairlead releases --component ${component}` }),
+      );
+    const at = clock.now();
+    const sentence = `withdrawn by ${by.user} before anything was published: ${reason}`;
+    if (there !== undefined) {
+      await store.db
+        .insertInto("pushes")
+        .values({
+          id: options.ids.uuid(),
+          component,
+          ref,
+          before_id: there,
+          after_id: absent,
+          actor: JSON.stringify(by),
+          at,
+        })
+        .execute();
+      const moved = await options.forge.setTag(component, version, there, absent);
+      if (!moved.ok) return moved;
+    }
+    await options.intake.reconcile(component);
+    let done = false;
+    await store.transaction(async (trx) => {
+      const told = await trx
+        .updateTable("releases")
+        .set({ reason: sentence })
+        .where("id", "=", id)
+        .where("state", "=", "closed")
+        .executeTakeFirst();
+      done = told.numUpdatedRows === 1n;
+      if (done) await record(trx, release, "closed", sentence, by, at);
+    });
+    return done
+      ? ok({ id })
+      : err(fault("conflict", `${id} was published meanwhile`, { hint: `fairlead releases ${id}` }));
+  }
+
   return {
     withdraw: async (id, reason, by) => {
       const release = await judged(id, by, "withdraw");
       if (!release.ok) return release;
       const { state } = release.value;
+      if (mayFollow(state, "closed")) return await takeBack(release.value, reason, by);
       if (state !== "published")
         return err(
-          fault("refused", `${id} is ${state}; only what was published can be withdrawn`, {
-            hint: state === "quarantined" ? "delete its tag: that closes it" : `fairlead why ${id}`,
+          fault("refused", `${id} is ${state}`, {
+            hint: state === "publishing" ? "withdraw it when it is published" : `fairlead why ${id}`,
           }),
         );
       const at = clock.now();

@@ -4,6 +4,7 @@ export {
   compareJobs,
   type DecisionDifference,
 } from "./compare.ts";
+export { countedTags } from "./counted-tags.ts";
 export { decide } from "./decide.ts";
 export { frozenSentence, type GateAnswer, type GateFacts, gate, requiredContexts, saysHowItIsTested } from "./gate.ts";
 export { inRepoContext, inRepoProblem } from "./in-repo.ts";

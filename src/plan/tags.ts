@@ -1,6 +1,7 @@
 import { mayMaintain, parseVersionTag, submoduleTag } from "../family/index.ts";
 import { branchMatches, contextRequired, decideForTag, type Job } from "../jobs/index.ts";
 import { type Preflight, type PreflightFacts, policyFor, preflight } from "../policy/index.ts";
+import { countedTags } from "./counted-tags.ts";
 import type { Effect, Facts, KnownRelease, Plan, PlannedRun, TagEvent } from "./model.ts";
 import { isAbsent, planNothing, refsOf, select } from "./selection.ts";
 
@@ -145,7 +146,7 @@ function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFa
     defaultBranch: facts.defaultBranch,
     branches: facts.branches,
     containing: facts.containing,
-    tags: facts.tags.filter((candidate) => candidate.name !== tag),
+    tags: countedTags(facts.tags, facts.releases).filter((candidate) => candidate.name !== tag),
     releases: facts.releases,
     requiredContexts: { value: branch === undefined ? [] : requiredOn(facts.jobs, branch) },
     checks: facts.checks,

@@ -10,3 +10,14 @@ export { type Preflight, preflight } from "./preflight.ts";
 export { compareReplays, type ReplayDifference, type ReplayReport, replay } from "./replay.ts";
 export { rules } from "./rules.ts";
 export { judgeSharedFolder, type SharedFolderStanding } from "./shared-folders.ts";
+export {
+  type TrainBlocker,
+  type TrainFacts,
+  type TrainItem,
+  type TrainPlan,
+  type TrainState,
+  trainItem,
+  trainOrder,
+  type UnfinishedTrainRelease,
+} from "./train.ts";
+export { endedStops, mayLeave, type TrainStop, type TrainStopState } from "./train-progress.ts";

@@ -15,6 +15,7 @@ import {
   readEventFile,
   reproductionOf,
   type SharedActs,
+  type Trains,
   type VerdictActs,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
@@ -27,6 +28,7 @@ import { maintenanceRoutes } from "./maintenance-routes.ts";
 import { type ProofParts, proofRoutes } from "./proof-routes.ts";
 import { registryRoutes } from "./registry-routes.ts";
 import { acting, type Route, reading } from "./routes.ts";
+import { trainRoutes } from "./train-routes.ts";
 import type { Views } from "./views/index.ts";
 
 /** What the API is a door to. */
@@ -45,6 +47,7 @@ export interface ApiParts {
   readonly verdictActs: VerdictActs;
   readonly sharedActs: SharedActs;
   readonly pinActs: PinActs;
+  readonly trains: Trains;
   readonly runActs: RunActs;
   readonly promotion: Promotion;
   readonly auditor: Auditor;
@@ -300,6 +303,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
     ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs, parts.sources),
+    ...trainRoutes(parts.trains, views),
     ...registryRoutes(parts),
     {
       ...reading("/tokens", "All tokens, never their secrets.", async ({ principal }) =>

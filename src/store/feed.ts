@@ -2,7 +2,7 @@ import type { Store, Trx } from "./store.ts";
 
 export interface FeedEntry {
   readonly at: number;
-  readonly topic: "run" | "change" | "release" | "canary" | "component";
+  readonly topic: "run" | "change" | "release" | "canary" | "train" | "component";
   readonly component: string;
   readonly subject: string;
   readonly state: string;
@@ -40,6 +40,7 @@ function topicOf(text: string): FeedEntry["topic"] {
     case "change":
     case "release":
     case "canary":
+    case "train":
       return text;
     default:
       return "component";

@@ -6,10 +6,11 @@ import { verdicts } from "./migrations/0003-verdicts.ts";
 import { purposes } from "./migrations/0004-purposes.ts";
 import { audits } from "./migrations/0005-audits.ts";
 import { proof } from "./migrations/0006-proof.ts";
+import { trains } from "./migrations/0040-trains.ts";
 import type { Store } from "./store.ts";
 
 /** In order and never edited once released; forward only. The schema's version is how many of them were applied. */
-const migrations = [first, maintenance, verdicts, purposes, audits, proof] as const;
+const migrations = [first, maintenance, verdicts, purposes, audits, proof, trains] as const;
 
 /**
  * Brings the schema up to date, each migration in a transaction of its own. `beforeUpgrade` runs before the first one

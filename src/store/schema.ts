@@ -1,6 +1,7 @@
 import type { Generated } from "kysely";
 import type { ReleaseState, Role, RunState, Tier } from "../family/index.ts";
 import type { JobType } from "../jobs/index.ts";
+import type { TrainStopState } from "../policy/index.ts";
 
 /**
  * Rows as both databases hold them: ids are text, times integer milliseconds UTC, booleans 0 or 1, structures JSON text.
@@ -22,6 +23,8 @@ export interface Database {
   release_notes: ReleaseNoteRow;
   built_images: BuiltImageRow;
   publications: PublicationRow;
+  trains: TrainRow;
+  train_stops: TrainStopRow;
   canaries: CanaryRow;
   journal: JournalRow;
   audits: AuditRow;
@@ -338,6 +341,40 @@ export interface PublicationRow {
   state: string;
   detail: string;
   published_at: number | null;
+}
+
+/** Several releases that one request asked for. */
+export interface TrainRow {
+  /** `t1`. */
+  id: string;
+  /** JSON of who started it: acts are theirs. */
+  actor: string;
+  /** `going`, then `ended` or `stopped`. */
+  state: string;
+  reason: string;
+  started_at: number;
+  ended_at: number | null;
+}
+
+/** One release of a train. */
+export interface TrainStopRow {
+  train_id: string;
+  /** Order in the train, from 0. */
+  place: number;
+  component: string;
+  version: string;
+  /** Commit to be tagged; null: the head of its branch when its turn comes. */
+  commit_id: string | null;
+  /** JSON: stops `component@v1.0.0` that are published first. */
+  after_stops: string;
+  /** `waiting`, `pins`, `checks`, `releasing`, `published`, `failed`, `held`, `stopped`. */
+  state: TrainStopState;
+  reason: string;
+  release_id: string | null;
+  /** The change that updates its pins. */
+  change_number: number | null;
+  began_at: number | null;
+  ended_at: number | null;
 }
 
 /** History of canary tags: the newest row of a tag is what it means now. */

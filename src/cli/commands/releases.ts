@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { formatGoDuration } from "../../core/index.ts";
 import { glyphs, type List, type ReleaseItem, type ReleaseView } from "../../server/views/index.ts";
 import { type ApiClient, query } from "../api-client.ts";
 import type { CommandContext } from "../context.ts";
@@ -40,7 +41,7 @@ export function addReleases(program: Command, context: CommandContext): void {
 
 const going = ["requested", "building", "verifying", "publishing"];
 
-/** Tells one release, followed until it rests. Answers 1 when it is not published. */
+/** Tells one release, followed until it rests. Answers 1 when it is not published, or not watched to its end. */
 export async function showRelease(
   context: CommandContext,
   client: ApiClient,
@@ -49,23 +50,69 @@ export async function showRelease(
 ): Promise<number> {
   const { output, deps } = context;
   let told = "";
-  for (;;) {
-    const read = await client.get<ReleaseView>(`/releases/${encodeURIComponent(id)}`);
-    if (!read.ok) return context.fail(read.error);
-    const release = read.value;
-    const moving = going.includes(release.state);
-    if (context.globals().json) {
-      if (release.state !== told) output.json(release);
-    } else if (release.state !== told)
-      output.print(`${id}: ${glyphs[release.mark]} ${release.state}: ${release.reason}`);
-    told = release.state;
-    if (follow && moving) {
-      await new Promise<void>((done) => deps.clock.after(200, done));
-      continue;
+  let interrupted = false;
+  const undo = follow
+    ? deps.terminal.onInterrupt(() => {
+        interrupted = true;
+      })
+    : () => {};
+  try {
+    for (;;) {
+      const read = await client.get<ReleaseView>(`/releases/${encodeURIComponent(id)}`);
+      if (!read.ok) return context.fail(read.error);
+      const release = read.value;
+      const moving = going.includes(release.state);
+      if (context.globals().json) {
+        if (release.state !== told) output.json(release);
+      } else {
+        if (release.state !== told) tellState(context, release, told, follow);
+        if (follow && moving) output.live(timeOf(release, release.state));
+      }
+      told = release.state;
+      if (follow && moving && interrupted) {
+        output.live(undefined);
+        tellInterrupt(context, release);
+        return 1;
+      }
+      if (follow && moving) {
+        await new Promise<void>((done) => deps.clock.after(200, done));
+        continue;
+      }
+      output.live(undefined);
+      if (!context.globals().json) tellDetails(context, release);
+      return follow && release.state !== "published" ? 1 : 0;
     }
-    if (!context.globals().json) tellDetails(context, release);
-    return follow && release.state !== "published" ? 1 : 0;
+  } finally {
+    undo();
   }
+}
+
+function tellState(context: CommandContext, release: ReleaseView, before: string, follow: boolean): void {
+  const { output } = context;
+  const ended = follow && before !== "" ? timeOf(release, before) : undefined;
+  if (ended !== undefined) output.print(`  ${ended}`);
+  output.print(`${release.id}: ${glyphs[release.mark]} ${release.state}: ${release.reason}`);
+}
+
+/** `building 2m10s, last time 3m05s`; `undefined` for a stop that it did not make. */
+function timeOf(release: ReleaseView, stop: string): string | undefined {
+  const lasted = release.strip.find((station) => station.name === stop)?.lastedMs;
+  if (lasted === undefined || lasted === null) return undefined;
+  const last = release.lastTimes[stop];
+  return `${stop} ${inSeconds(lasted)}${last === undefined ? "" : `, last time ${inSeconds(last)}`}`;
+}
+
+function inSeconds(ms: number): string {
+  return formatGoDuration(Math.max(0, Math.round(ms / 1000)) * 1000);
+}
+
+/** Ctrl-C ends the watching, not the release. */
+function tellInterrupt(context: CommandContext, release: ReleaseView): void {
+  const { output } = context;
+  output.progress(`${release.id} is not watched any more; it goes on: ${release.state}`);
+  if (release.state === "publishing") output.progress("it is being published and cannot be stopped any more");
+  else output.progress(`stop it before it publishes: fairlead withdraw ${release.id} --reason TEXT`);
+  output.progress(`watch it again: fairlead releases ${release.id} -f`);
 }
 
 function tellDetails(context: CommandContext, release: ReleaseView): void {

@@ -8,7 +8,7 @@ export function addWithdraw(program: Command, context: CommandContext): void {
     .command("withdraw")
     .argument("<release>", "component@v1.0.0")
     .requiredOption("--reason <text>", "shown wherever the release is")
-    .description("marks a published release as not to be used; its bytes and its tag stay")
+    .description("a published release is marked as not to be used, its bytes and tag stay; before that, it is stopped")
     .addHelpText(
       "after",
       "\nExample: fairlead withdraw greeter@v1.1.0 --reason 'loses data on restart; use v1.1.1'\nCannot be undone.",

@@ -1,6 +1,6 @@
 import type { ComponentKind, ReleaseState, Role, RunState, Tier } from "../../family/index.ts";
 import type { JobType, Refs } from "../../jobs/index.ts";
-import type { Finding, Unchecked } from "../../policy/index.ts";
+import type { Finding, TrainPlan, TrainStopState, Unchecked } from "../../policy/index.ts";
 import type { FindingKind } from "../../proof/index.ts";
 import type { Artifact, TestSummary } from "../../results/index.ts";
 
@@ -370,6 +370,8 @@ export interface ReleaseView extends ReleaseItem {
   readonly unchecked: readonly Unchecked[];
   readonly findingsHash: string;
   readonly strip: readonly Station[];
+  /** How long each stop lasted in the release of the component that was published before, in milliseconds. */
+  readonly lastTimes: Readonly<Record<string, number>>;
   readonly hold: {
     readonly findings: readonly Finding[];
     /** False when a finding is one that nobody may override (design 9). */
@@ -468,4 +470,37 @@ export interface ListFilter {
   readonly component?: string | undefined;
   readonly state?: string | undefined;
   readonly limit?: number | undefined;
+}
+
+/** One release of a train that was started. */
+export interface TrainStopView {
+  readonly component: string;
+  readonly version: string;
+  readonly state: TrainStopState;
+  readonly mark: Mark;
+  readonly word: string;
+  readonly reason: string;
+  readonly after: readonly string[];
+  /** Where its release stands, once its tag was made. */
+  readonly release: string | null;
+  /** The change that updates its pins. */
+  readonly change: number | null;
+  readonly began: string | null;
+  readonly ended: string | null;
+}
+
+export interface TrainView {
+  readonly id: string;
+  /** `going`, `ended`, `stopped`. */
+  readonly state: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly started: string;
+  readonly ended: string | null;
+  readonly stops: readonly TrainStopView[];
+}
+
+/** What needs a release, and the trains that go or went, newest first. */
+export interface TrainPlanView extends TrainPlan {
+  readonly trains: readonly TrainView[];
 }

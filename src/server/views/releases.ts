@@ -17,7 +17,7 @@ import {
 } from "./records.ts";
 import { proofOf } from "./release-proof.ts";
 import type { ViewSources } from "./sources.ts";
-import { stripOf } from "./strip.ts";
+import { stopTimes, stripOf } from "./strip.ts";
 import { iso, pagePath, shellWord } from "./text.ts";
 
 export async function listReleases(sources: ViewSources, filter: ListFilter): Promise<List<ReleaseItem>> {
@@ -157,6 +157,7 @@ export async function showRelease(sources: ViewSources, id: string): Promise<Res
       },
       sources.clock.now(),
     ),
+    lastTimes: lastTimes(siblings, row),
     hold: row.state === "quarantined" ? holdOf(component, findings) : null,
     approved:
       row.approved_by === null ? null : { by: row.approved_by, reason: row.approved_reason ?? "no reason was kept" },
@@ -181,6 +182,14 @@ export async function showRelease(sources: ViewSources, id: string): Promise<Res
     ).slice(0, 20),
     next: nextOfRelease(sources, row, item, findings),
   });
+}
+
+function lastTimes(
+  siblings: readonly Selectable<ReleaseRow>[],
+  row: Selectable<ReleaseRow>,
+): Readonly<Record<string, number>> {
+  const before = siblings.find((other) => other.id !== row.id && other.published_at !== null);
+  return before ? stopTimes(before) : {};
 }
 
 function refusals(findings: readonly Finding[]): readonly Finding[] {

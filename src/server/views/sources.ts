@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Clock, Fault } from "../../core/index.ts";
 import type { Family } from "../../family/index.ts";
+import type { TrainPlan } from "../../policy/index.ts";
 import type { ResultStore } from "../../results/index.ts";
 import type { Database } from "../../store/index.ts";
 
@@ -8,6 +9,8 @@ import type { Database } from "../../store/index.ts";
 export interface ViewSources {
   readonly db: Kysely<Database>;
   readonly family: () => Family;
+  /** What needs a release. */
+  readonly trainPlan: () => Promise<TrainPlan>;
   /** Why the configuration files as they are now are not in force. */
   readonly problem?: (() => Fault | undefined) | undefined;
   readonly clock: Clock;

@@ -73,6 +73,25 @@ export function stripOf(facts: StripFacts, now: number): readonly Station[] {
   return [...stations.filter((station) => station.state !== "ahead"), end];
 }
 
+/** How long each stop of a published release lasted, in milliseconds. */
+export function stopTimes(times: Omit<Times, "state" | "ended_at">): Readonly<Record<string, number>> {
+  const reached = [
+    ["requested", times.requested_at],
+    ["quarantined", times.quarantined_at],
+    ["building", times.building_at],
+    ["verifying", times.verifying_at],
+    ["publishing", times.publishing_at],
+    ["published", times.published_at],
+  ] as const;
+  const stops = reached.flatMap(([name, at]) => (at === null ? [] : [{ name, at }]));
+  return Object.fromEntries(
+    stops.flatMap((stop, index) => {
+      const next = stops[index + 1];
+      return next ? [[stop.name, next.at - stop.at]] : [];
+    }),
+  );
+}
+
 function quarantineNote(facts: StripFacts): string {
   const rules = counted(facts.rules, "rule");
   return facts.approvedBy === null ? rules : `${rules}, approved by ${facts.approvedBy}`;

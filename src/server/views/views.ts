@@ -19,6 +19,8 @@ import type {
   RunItem,
   RunView,
   StatusView,
+  TrainPlanView,
+  TrainView,
   WhyView,
 } from "./model.ts";
 import { lastFeedSeq, runRow } from "./records.ts";
@@ -27,6 +29,7 @@ import { listReleases, showRelease } from "./releases.ts";
 import { listRuns, resultKeyOfRow, showRun } from "./runs.ts";
 import type { ViewSources } from "./sources.ts";
 import { showComponent, showStatus } from "./status.ts";
+import { showTrain, showTrainPlan } from "./trains.ts";
 import { explain } from "./why.ts";
 
 /** The reading side, shared by pages and API. Everything answered can be written as JSON. Faults: `not-found`. */
@@ -47,6 +50,8 @@ export interface Views {
   /** Which registry has what, and what an audit found. */
   registries(component?: string): Promise<RegistriesView>;
   audit(): Promise<AuditView>;
+  train(): Promise<TrainPlanView>;
+  oneTrain(id: string): Promise<Result<TrainView>>;
   why(subject: string): Promise<Result<WhyView>>;
   /** Sequence of the newest event: what a page shows is at least this new. */
   lastEvent(): Promise<number>;
@@ -70,6 +75,8 @@ export function createViews(sources: ViewSources): Views {
     release: (id) => showRelease(sources, id),
     registries: (component) => showRegistries(sources, component),
     audit: () => showAudit(sources),
+    train: () => showTrainPlan(sources),
+    oneTrain: (id) => showTrain(sources, id),
     why: (subject) => explain(sources, subject),
     lastEvent: () => lastFeedSeq(sources.db),
   };

@@ -42,7 +42,7 @@ function listen(): void {
     lost ??= clock();
     say(`not live since ${lost}, retrying`, true);
   });
-  for (const topic of ["run", "change", "release", "canary", "component"]) {
+  for (const topic of ["run", "change", "release", "canary", "train", "component"]) {
     source.addEventListener(topic, () => {
       say(`live, ${clock()}`, false);
       refreshing ??= setTimeout(() => {

@@ -22,6 +22,7 @@ const places = [
   ["/", "Family"],
   ["/runs", "Runs"],
   ["/releases", "Releases"],
+  ["/train", "Train"],
   ["/registries", "Registries"],
 ] as const;
 

@@ -14,6 +14,7 @@ import { Part, RunTable } from "./parts.tsx";
 import { RegistriesPage } from "./registries.tsx";
 import { ReleasePage } from "./release.tsx";
 import { RunPage } from "./run.tsx";
+import { TrainPage } from "./train.tsx";
 
 export interface PagesOptions {
   readonly views: Views;
@@ -165,6 +166,10 @@ export function createPages(options: PagesOptions): Hono<PageEnv> {
       body: <ReleasePage release={release} viewer={context.get("viewer")} now={clock.now()} />,
     })),
   );
+  app.get("/train", async (context) => {
+    const body = <TrainPage plan={await views.train()} now={clock.now()} />;
+    return await show(context, "Train", "/train", body);
+  });
   app.get("/registries", async (context) => {
     const view = await views.registries();
     const body = <RegistriesPage view={view} viewer={context.get("viewer")} now={clock.now()} />;
