@@ -345,6 +345,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       }),
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
+      withCopy: (user, internal, commit) => sharedActs.withCopy(user, internal, commit),
       pushDoor: createPushDoor({ staging, door: () => registryDoor, blobs }),
       workRoot: home.work,
       cacheRoot: home.caches,
@@ -356,6 +357,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const onRuns = () => scheduler.poke();
   const forge = createLocalForge({ git });
   const intake = createIntake({ ...sources, clock, ids, journal, foreignTags, onRuns, onBug: options.onBug });
+  const sharedActs = createSharedActs({ ...sources, clock, intake, configuredFolders });
   const ticker = createTicker({ ...sources, clock, intake, onBug: options.onBug });
   const weeklyBuilds = createWeeklyBuilds({ ...sources, clock, intake, onBug: options.onBug });
   const landing = createLanding({
@@ -449,7 +451,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     trains,
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
     verdictActs: createVerdictActs({ ...sources, clock, ids, forge, intake }),
-    sharedActs: createSharedActs({ ...sources, clock, intake, configuredFolders }),
+    sharedActs,
     pinActs,
     promotion,
     auditor,

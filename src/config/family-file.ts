@@ -99,6 +99,23 @@ function checkComponents(document: FamilyDocument, error: Say): void {
     places.set(place, name);
     if (component.kind === "internal" && (component.images?.length ?? 0) > 0)
       error("internal-images", [...path, "images"], `${name} is internal: it is never tagged, so it has no images`);
+    for (const [index, user] of component.testedIn.entries()) {
+      const at = [...path, "testedIn", index];
+      if (component.kind !== "internal")
+        error(
+          "tested-in",
+          at,
+          `${name} is not internal: nobody has a copy of it`,
+          "set kind: internal, or leave it out",
+        );
+      else if (user === name || !Object.hasOwn(document.components, user))
+        error(
+          "unknown-component",
+          at,
+          `there is no other component ${user}`,
+          didYouMean(user, Object.keys(document.components)),
+        );
+    }
     for (const [index, image] of (component.images ?? []).entries()) {
       const owner = owners.get(image);
       if (owner)
@@ -205,6 +222,7 @@ function componentOf(name: string, component: FamilyDocument["components"][strin
     maintainers: component.maintainers,
     defaultBranch: component.branch,
     supportedLines: component.maintenance.lines,
+    testedIn: component.testedIn,
     jobs: {
       env: component.jobs.env,
       optional: component.jobs.optional,

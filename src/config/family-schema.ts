@@ -49,6 +49,7 @@ const component = z.strictObject({
   org: z.string().min(1).max(100).optional(),
   repo: z.string().min(1).max(100).optional(),
   branch: z.string().min(1).max(200).optional(),
+  testedIn: z.array(name).max(50).default([]),
   maintenance: z.strictObject({ lines: z.int().min(0).max(50).default(3) }).prefault({}),
   jobs: z
     .strictObject({

@@ -23,6 +23,8 @@ export interface Component {
   readonly defaultBranch: string | undefined;
   /** How many release lines, newest first, get fixes. */
   readonly supportedLines: number;
+  /** Of an internal component: components in which its changes are tested before they merge. */
+  readonly testedIn?: readonly string[] | undefined;
   readonly jobs: ComponentJobs;
 }
 

@@ -27,6 +27,12 @@ export type SharedUpdate = { readonly component: string; readonly branch: string
 
 /** Folders that are copies of an internal component, made by git subtree. Faults: `not-found`, `forbidden`. */
 export interface SharedActs {
+  /** The head of a component's default branch with its copy of an internal component at one of its commits. Moves no ref. */
+  withCopy(
+    user: Component,
+    internal: string,
+    commit: ObjectId,
+  ): Promise<Result<{ readonly branch: string; readonly commit: ObjectId }>>;
   /** On the default branch and each maintenance branch of every component, or of one. */
   list(component: string | undefined): Promise<Result<readonly SharedFolder[]>>;
   /** Opens, or brings up to date, one change for each folder that is behind; a folder changed by hand is left alone. */
@@ -128,37 +134,18 @@ export function createSharedActs(options: SharedActsOptions): SharedActs {
   }
 
   async function updateOne(found: Found, by: Principal): Promise<SharedUpdate | undefined> {
-    const { component, repository, head, newest, shown } = found;
+    const { component, repository, newest, shown } = found;
     const { folder, branch, from } = shown;
     const where = { component: component.name, branch, folder };
     if (shown.current) return undefined;
     if (shown.pristine !== true)
       return { ...where, refused: shown.reason, hint: `bring its changes to ${from} first, or put the copy back` };
-    const tree = await repository.withFolder(head, folder, newest.tree, found.source);
-    if (!tree.ok) return { ...where, refused: tree.error.message, hint: tree.error.hint };
-    const at = clock.now();
-    const author = { name: by.user, email: `${by.user}@fairlead.invalid` };
-    const short = (id: ObjectId) => id.slice(0, 8);
-    const range = shown.commit === undefined ? "" : `${short(shown.commit)}..`;
-    // The shape of `git subtree pull --squash`, whose trailers its users and their scripts read.
-    const squash = await repository.commitTree({
-      tree: newest.tree,
-      parents: found.squash === undefined ? [] : [found.squash],
-      message: `Squashed '${folder}/' changes from ${range}${short(newest.commit)}\n\n${await subjects(found)}git-subtree-dir: ${folder}\ngit-subtree-split: ${newest.commit}\n`,
-      author,
-      at,
-    });
-    const merge = await repository.commitTree({
-      tree: tree.value,
-      parents: [head, squash],
-      message: `Update ${folder} to ${from} ${short(newest.commit)} on ${branch}\n`,
-      author,
-      at,
-    });
+    const merge = await pulled(found, newest, { name: by.user, email: `${by.user}@fairlead.invalid` });
+    if (!merge.ok) return { ...where, refused: merge.error.message, hint: merge.error.hint };
     const proposed = await proposeOnce(options, repository, {
       component,
       base: branch,
-      head: merge,
+      head: merge.value,
       by,
       purpose: `shared:${folder}`,
     });
@@ -167,14 +154,55 @@ export function createSharedActs(options: SharedActsOptions): SharedActs {
       : { ...where, refused: proposed.error.message, hint: proposed.error.hint };
   }
 
-  async function subjects(found: Found): Promise<string> {
+  /** The commit that `git subtree pull --squash` would make of it. */
+  async function pulled(
+    found: Found,
+    newest: Found["newest"],
+    author: { readonly name: string; readonly email: string },
+  ): Promise<Result<ObjectId>> {
+    const { repository, head, shown } = found;
+    const { folder, branch, from } = shown;
+    const tree = await repository.withFolder(head, folder, newest.tree, found.source);
+    if (!tree.ok) return tree;
+    const at = clock.now();
+    const short = (id: ObjectId) => id.slice(0, 8);
+    const range = shown.commit === undefined ? "" : `${short(shown.commit)}..`;
+    // The shape of `git subtree pull --squash`, whose trailers its users and their scripts read.
+    const squash = await repository.commitTree({
+      tree: newest.tree,
+      parents: found.squash === undefined ? [] : [found.squash],
+      message: `Squashed '${folder}/' changes from ${range}${short(newest.commit)}\n\n${await subjects(found, newest.commit)}git-subtree-dir: ${folder}\ngit-subtree-split: ${newest.commit}\n`,
+      author,
+      at,
+    });
+    const message = `Update ${folder} to ${from} ${short(newest.commit)} on ${branch}\n`;
+    return ok(await repository.commitTree({ tree: tree.value, parents: [head, squash], message, author, at }));
+  }
+
+  async function subjects(found: Found, newest: ObjectId): Promise<string> {
     if (found.shown.commit === undefined) return "";
-    const landed = await found.source.landed(found.shown.commit, found.newest.commit, 50);
+    const landed = await found.source.landed(found.shown.commit, newest, 50);
     if (!landed.ok || landed.value.length === 0) return "";
     return `${landed.value.map((each) => `${each.commit.slice(0, 8)} ${each.subject}`).join("\n")}\n\n`;
   }
 
   return {
+    withCopy: async (user, internal, commit) => {
+      const repository = await options.git.open(user.name);
+      const branch = user.defaultBranch ?? (await repository.defaultBranch()) ?? "main";
+      const head = await repository.commitOf(`refs/heads/${branch}`);
+      const folders = head === undefined ? [] : await foldersAt(user, repository, branch, head);
+      const found = folders.find((each) => each.shown.from === internal);
+      if (!found)
+        return err(
+          fault("refused", `${user.name} has no copy of ${internal} on ${branch}`, {
+            hint: `name its folder under shared: of .fairlead.yaml, or take ${user.name} out of testedIn`,
+          }),
+        );
+      const newest = { commit, tree: await found.source.treeOf(commit) };
+      const made = await pulled(found, newest, { name: "fairlead", email: "fairlead@fairlead.invalid" });
+      return made.ok ? ok({ branch, commit: made.value }) : made;
+    },
     list: async (name) => {
       const components = wanted(name);
       if (!components.ok) return components;

@@ -21,6 +21,7 @@ export function generateJobs(family: Family, defaultBranches: Readonly<Record<st
         env: defaultEnv(family, component),
       }),
       buildJob(family, component, defaultBranches[component.name]),
+      ...testedInside(family, component),
       ...matrix(family, component),
     ]),
     ...generateLanes(family),
@@ -79,6 +80,33 @@ function buildJob(family: Family, component: Component, defaultBranch: string | 
     branches: [...own, "^release-", "^v"],
     body: { kind: "release-configuration", steps: ["build", "test", "images", "push"] },
   };
+}
+
+/** `F-C-in-D`: a change of the internal component C, as D would have it once it updated its copy. */
+function testedInside(family: Family, component: Component): readonly Job[] {
+  return (component.testedIn ?? []).flatMap((name): Job[] => {
+    const user = family.components.find((each) => each.name === name);
+    if (!user) return [];
+    const job = presubmit(family, component, {
+      suffix: "",
+      tab: `in-${name}`,
+      what: `the tests of ${name} with this copy`,
+      needs: [],
+      env: defaultEnv(family, user),
+    });
+    const title = `${family.name}-${component.name}-in-${name}`;
+    return [
+      {
+        ...job,
+        name: title,
+        context: title,
+        trigger: defaultTrigger(title),
+        rerunCommand: `/test ${title}`,
+        optional: component.jobs.optional.includes(title),
+        body: { kind: "release-configuration", steps: ["build", "test"], inside: name },
+      },
+    ];
+  });
 }
 
 function matrix(family: Family, component: Component): readonly Job[] {

@@ -11,7 +11,12 @@ export interface JsonObject {
 /** What a run of the job executes. */
 export type JobBody =
   /** The release configuration of the revision tested, or the conventions: build, test, then images, then push. */
-  | { readonly kind: "release-configuration"; readonly steps: readonly ("build" | "test" | "images" | "push")[] }
+  | {
+      readonly kind: "release-configuration";
+      readonly steps: readonly ("build" | "test" | "images" | "push")[];
+      /** Component whose tests are run, with what is tested as its copy of an internal component. */
+      readonly inside?: string | undefined;
+    }
   /** A Prow job's pod, presets merged in, its key names kept. Nothing of it is ever given to a shell. */
   | { readonly kind: "pod"; readonly spec: JsonObject };
 

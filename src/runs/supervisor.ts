@@ -11,6 +11,7 @@ import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
 import { createConclusions, endOf, type Progress } from "./conclusion.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
+import { insideUser, type WithCopy } from "./inside.ts";
 import type { Run, RunEnd } from "./model.ts";
 import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
@@ -58,6 +59,8 @@ export interface SupervisorOptions {
   readonly toolchains: Toolchains;
   /** A person opens the environment of a run instead of having it carried out. */
   readonly shell?: { open(): ShellTerminal; close(): void } | undefined;
+  /** `undefined`: internal components are not tested inside others here. */
+  readonly withCopy?: WithCopy | undefined;
   /** Where `push` scripts push to; `undefined`: they are not run here. */
   readonly pushDoor?: PushDoor | undefined;
   /** Folder for checkouts; tmpfs is welcome. */
@@ -125,8 +128,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function attemptRun(scene: Scene): Promise<Stop> {
     const { run, log, progress } = scene;
     log.line(`fairlead: ${run.job.name}, attempt ${run.attempt + 1}, tier ${run.tier}: ${run.job.origin}`);
-    const component = options.family().components.find((candidate) => candidate.name === run.component);
-    if (!component) return { state: "error", description: `${run.component} is no component of the family any more` };
+    const tested = options.family().components.find((candidate) => candidate.name === run.component);
+    if (!tested) return { state: "error", description: `${run.component} is no component of the family any more` };
     const isolation = await options.executor.isolation();
     if (run.tier === "stranger" && !isolation.full) {
       return notRun("full isolation", `strangers' changes need ${isolation.missing.join(", ")}`, "fairlead doctor");
@@ -136,13 +139,22 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const folder = folderOf(scene.attempt.buildId);
     await mkdir(join(folder, "go", "src"), { recursive: true });
     await mkdir(join(folder, "artifacts"), { recursive: true });
-    const refs = isCloned(run.job) ? refsOfRun(run) : [];
+    const inside = run.job.body.kind === "release-configuration" ? run.job.body.inside : undefined;
+    const user = inside === undefined ? undefined : await insideUser(options, run, tested, inside);
+    if (user && !user.ok) {
+      log.line(`fairlead: ${user.error.message}${user.error.hint ? `; ${user.error.hint}` : ""}`);
+      return { state: "failure", description: user.error.message };
+    }
+    const component = user?.value.component ?? tested;
+    const refs = user ? [user.value.refs] : isCloned(run.job) ? refsOfRun(run) : [];
     const checkedOut = await options.git.checkoutJob({
       root: join(folder, "go"),
       refs,
       // What is tested is the component that the run was decided for, whatever its repository is called by now.
       componentOf: (each) =>
-        each === run.refs ? { name: component.name, url: component.repository } : componentFor(options.family(), each),
+        each === run.refs || each === user?.value.refs
+          ? { name: component.name, url: component.repository }
+          : componentFor(options.family(), each),
       limits: treeLimits,
     });
     const records = checkedOut.ok ? checkedOut.value.records : checkedOut.error.records;
@@ -152,8 +164,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (!checkedOut.ok) return checkoutStop(checkedOut.error, log);
     const { trees, lent } = checkedOut.value;
     const main = mainTree(checkedOut);
-    progress.testedCommit = main?.finalSha;
-    progress.testedTree = main?.tree;
+    progress.testedCommit = user?.value.tested ?? main?.finalSha;
+    progress.testedTree = user ? undefined : main?.tree;
     for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
     if (scene.signal.aborted) return aborted(scene.signal);
     const cwd = startFolder(insideGopath, refs);

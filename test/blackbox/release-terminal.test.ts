@@ -20,9 +20,10 @@ let family: ServedFamily;
 beforeAll(async () => {
   // One build never ends by itself: whoever watches it loses patience.
   const build = `${greeter.files["build.sh"]}case "$PULL_BASE_REF" in *wait) sleep 100000;; esac\n`;
-  family = await serveFamily([{ ...greeter, files: { ...greeter.files, "build.sh": build } }], [
-    "release: {policy: {not-candidate-name: note}}",
-  ]);
+  family = await serveFamily(
+    [{ ...greeter, files: { ...greeter.files, "build.sh": build } }],
+    ["release: {policy: {not-candidate-name: note}}"],
+  );
   await family.start();
   const clone = await family.clone("greeter");
   const { number } = await proposeAndWait(family, clone, "greeter", { "a.txt": "a\n" });
@@ -32,7 +33,15 @@ afterAll(() => family.remove());
 
 /** A person at a terminal; `lines`: what is typed once the screen shows what is waited for. */
 async function sit(args: readonly string[], lines: readonly (readonly [shown: RegExp, typed: string])[]) {
-  const words = [process.execPath, program, ...args, "--home", family.home, "--config", join(family.root, "fairlead.yaml")];
+  const words = [
+    process.execPath,
+    program,
+    ...args,
+    "--home",
+    family.home,
+    "--config",
+    join(family.root, "fairlead.yaml"),
+  ];
   const command = `stty rows 31 cols 120; exec ${words.map((word) => `'${word}'`).join(" ")}`;
   const child = spawn(script ?? "", ["-q", "-e", "-c", command, "/dev/null"], {
     env: { ...process.env, SHELL: "/bin/sh", TERM: "xterm", NO_COLOR: "1" },
@@ -57,7 +66,10 @@ const releases = async () => (await family.api<{ items: readonly ReleaseRow[] }>
 
 describe("fairlead release on a terminal", () => {
   test(`asks for the version, and does nothing for another answer${lacks}`, async () => {
-    const { seen, code } = await sit(["release", "greeter", "v0.1.0-rc1"], [[/Type v0.1.0-rc1 to release it: $/, "yes\r"]]);
+    const { seen, code } = await sit(
+      ["release", "greeter", "v0.1.0-rc1"],
+      [[/Type v0.1.0-rc1 to release it: $/, "yes\r"]],
+    );
     expect(seen).toMatch(/greeter v0\.1\.0-rc1 on [0-9a-f]{7}: pass/);
     expect(seen).toContain("is built by fam-greeter-build,");
     expect(seen).toContain("Nothing was tagged.");
@@ -103,7 +115,9 @@ describe("fairlead release on a terminal", () => {
     const stopped = await family.fairlead("withdraw", "greeter@v0.1.0-wait", "--reason", "the wrong commit");
     expect(stopped.stdout).toContain("closed: withdrawn by admin before anything was published: the wrong commit");
     const ended = await family.until("the end of its build", async () => {
-      const { items } = await family.api<{ items: readonly { state: string; refs: { base_ref: string } }[] }>("/runs?component=greeter");
+      const { items } = await family.api<{ items: readonly { state: string; refs: { base_ref: string } }[] }>(
+        "/runs?component=greeter",
+      );
       const run = items.find((each) => each.refs.base_ref === "v0.1.0-wait");
       return run && !["triggered", "pending"].includes(run.state) ? run : undefined;
     });

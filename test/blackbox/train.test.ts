@@ -66,7 +66,12 @@ const plan = async () => await family.api<Plan>("/train");
 const itemOf = async (component: string) => (await plan()).items.find((item) => item.component === component);
 
 beforeAll(async () => {
-  family = await serveFamily([driver, { ...image("greeter"), settings: greeter.settings ?? [] }, image("waver"), library]);
+  family = await serveFamily([
+    driver,
+    { ...image("greeter"), settings: greeter.settings ?? [] },
+    image("waver"),
+    library,
+  ]);
   for (const name of ["driver", "greeter", "waver", "library"])
     await family.git(join(family.root, "seeds", name), "tag", "v1.0.0");
   await family.start();
@@ -148,7 +153,10 @@ describe("fairlead release --train", () => {
     const wrong = await family.fairlead("release", "--train", file());
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('train.yaml:3:14: releases.0.version: "v1.1": did you mean v1.1.0?');
-    await writeFile(file(), "releases:\n  - {component: greeter, version: v1.1.0}\n  - {component: greter, version: v1.1.0}\n");
+    await writeFile(
+      file(),
+      "releases:\n  - {component: greeter, version: v1.1.0}\n  - {component: greter, version: v1.1.0}\n",
+    );
     const stranger = await family.fairlead("release", "--train", file(), "--yes");
     expect(stranger.stderr).toContain("train.yaml:3:5: there is no component greter");
     await writeFile(
@@ -157,7 +165,9 @@ describe("fairlead release --train", () => {
     );
     const circle = await family.fairlead("release", "--train", file(), "--yes");
     expect(circle.stderr).toContain("greeter@v1.1.0 and waver@v1.1.0 wait for each other");
-    expect((await family.fairlead("train", "--output", file())).stdout).toContain(`Next: fairlead release --train ${file()}`);
+    expect((await family.fairlead("train", "--output", file())).stdout).toContain(
+      `Next: fairlead release --train ${file()}`,
+    );
     const asked = await family.fairlead("release", "--train", file());
     expect(asked.code).toBe(1);
     expect(asked.stdout).toContain("Nothing was tagged.");

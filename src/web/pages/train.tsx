@@ -1,6 +1,13 @@
 import type { FC } from "hono/jsx";
 import type { TrainItem, TrainState } from "../../policy/index.ts";
-import { counted, type Mark, pagePath, shellWord, type TrainPlanView, type TrainView } from "../../server/views/index.ts";
+import {
+  counted,
+  type Mark,
+  pagePath,
+  shellWord,
+  type TrainPlanView,
+  type TrainView,
+} from "../../server/views/index.ts";
 import { Age, Clock, Copy, Part, State, Table } from "./parts.tsx";
 
 const marks: Readonly<Record<TrainState, { readonly mark: Mark; readonly word: string }>> = {
