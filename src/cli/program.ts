@@ -35,6 +35,7 @@ import { addToken } from "./commands/token.ts";
 import { addTrace } from "./commands/trace.ts";
 import { addTrain } from "./commands/train.ts";
 import { addNote, addWithdraw } from "./commands/verdicts.ts";
+import { addMaintenance } from "./commands/upkeep.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWhy } from "./commands/why.ts";
 import { type Connection, connect } from "./connect.ts";
@@ -159,6 +160,7 @@ const commands = [
   addMark,
   addBackport,
   addShared,
+  addMaintenance,
   addRegistries,
   addPromote,
   addAudit,

@@ -29,6 +29,7 @@ import {
   createTicker,
   createTrainPlanner,
   createTrains,
+  createUpkeep,
   createVerdictActs,
   createWeeklyBuilds,
   findComponent,
@@ -83,7 +84,9 @@ import { foreignTagsFinder } from "./foreign-tags.ts";
 import { pinReader } from "./pin-reader.ts";
 import { composeProof } from "./proof.ts";
 import { createPushDoor } from "./push-door.ts";
-import { toolchainsOf } from "./toolchains.ts";
+import { readArtifact } from "./read-artifact.ts";
+import { goproxyOf, toolchainsOf } from "./toolchains.ts";
+import { createUpstream } from "./upstream.ts";
 
 export interface ServeOptions {
   readonly clock: Clock;
@@ -311,6 +314,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
 
+  const bases = createBaseSource({
+    client: anonymousClient,
+    blobs,
+    mirrors: () => family().registries.mirrors,
+    mirrorsMayResolve: () => family().registries.mirrorsMayResolve,
+    allowedHosts: () => family().registries.baseHosts,
+  });
   let url = "http://127.0.0.1";
   const scheduler = createScheduler({
     store,
@@ -333,13 +343,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       runUrl: (id) => `${url}/runs/${id}`,
       assembler: createAssembler({
         blobs,
-        bases: createBaseSource({
-          client: anonymousClient,
-          blobs,
-          mirrors: () => family().registries.mirrors,
-          mirrorsMayResolve: () => family().registries.mirrorsMayResolve,
-          allowedHosts: () => family().registries.baseHosts,
-        }),
+        bases,
         compression: chooseCompression(),
         outside: createOutsideBuilder({ executor: building.executor }),
       }),
@@ -351,7 +355,10 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       cacheRoot: home.caches,
     }),
     capacities: () => configuration.queues(),
-    onFinished: (component) => void intake.settle(component).catch(options.onBug),
+    onFinished: (component) => {
+      void intake.settle(component).catch(options.onBug);
+      upkeep.runEnded();
+    },
     onBug: options.onBug,
   });
   const onRuns = () => scheduler.poke();
@@ -436,6 +443,21 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const releaseActs = createReleaseActs({ ...sources, clock, ids, forge, intake, onRuns });
   const pinActs = createPinActs({ ...sources, clock, intake });
   const trains = createTrains({ ...sources, clock, releaseActs, pinActs, onBug: options.onBug });
+  const upkeep = createUpkeep({
+    ...sources,
+    clock,
+    ids,
+    intake,
+    upstream: createUpstream({ goproxy: () => goproxyOf(family(), options.env), bases }),
+    sharedActs,
+    pinActs,
+    artifactOf: async (run, name, limit) => {
+      const key = await views.resultKey(run);
+      return key && (await readArtifact(results, key, name, limit));
+    },
+    onRuns,
+    onBug: options.onBug,
+  });
   const app = createApp({
     version,
     clock,
@@ -449,6 +471,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     changeActs: createChangeActs({ ...sources, clock, intake }),
     releaseActs,
     trains,
+    upkeep,
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
     verdictActs: createVerdictActs({ ...sources, clock, ids, forge, intake }),
     sharedActs,
@@ -541,6 +564,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     weeklyBuilds.start();
     auditor.start();
     trains.begin();
+    upkeep.start();
     scheduleReconcile();
     scheduleCollection();
   }
@@ -596,6 +620,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     if ("closeAllConnections" in server) server.closeAllConnections();
     await settled;
     await trains.close();
+    await upkeep.stop();
     await scheduler.stop();
     await auditor.stop();
     await mirrorQueue.stop();

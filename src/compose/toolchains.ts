@@ -19,14 +19,18 @@ export function toolchainsOf(options: {
     folder,
     ids,
     settings: () => {
-      const { goproxy, archives } = family().toolchains;
-      return { goproxy: goproxy ?? firstProxy(env["GOPROXY"]) ?? golangProxy, archives };
+      return { goproxy: goproxyOf(family(), env), archives: family().toolchains.archives };
     },
     machineGo: () => {
       machine ??= goOf(executor);
       return machine;
     },
   });
+}
+
+/** The one of the family file, else the server's own, else Go's. */
+export function goproxyOf(family: Family, env: NodeJS.ProcessEnv): string {
+  return family.toolchains.goproxy ?? firstProxy(env["GOPROXY"]) ?? golangProxy;
 }
 
 /** A job in a container finds the Go of its image, which is known only there. */

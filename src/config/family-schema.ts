@@ -199,6 +199,7 @@ export const familySchema = z.strictObject({
     })
     .optional(),
   results: z.strictObject({ mirror: z.array(mirror).max(10).default([]) }).prefault({}),
+  maintenance: z.strictObject({ every: z.union([z.literal("off"), duration]).default("24h") }).prefault({}),
   access: z.strictObject({ anonymous: z.enum(["none", "read"]).default("none") }).prefault({}),
   toolchains: z
     .strictObject({

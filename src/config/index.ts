@@ -4,6 +4,14 @@ export { type FamilyReading, readFamilyFile } from "./family-file.ts";
 export { guessFamily, type RepositoryFinding } from "./family-guess.ts";
 export { familySchema } from "./family-schema.ts";
 export { fixedFolderOf, pathPattern } from "./manifests/globs.ts";
+export {
+  type BasePin,
+  basePinsIn,
+  goFiles,
+  goPlaceIn,
+  readGoMod,
+  withReplaced,
+} from "./manifests/go-mod.ts";
 export { editPins, type PinEdit, readPins } from "./manifests/read-pins.ts";
 export { readRbac } from "./manifests/read-rbac.ts";
 export { type KnownRules, readPolicyFile } from "./policy-file.ts";

@@ -18,6 +18,7 @@ export type {
   Tier,
 } from "./model.ts";
 export { type Bump, bumpAtLeast, bumpBetween, bumpedTag, highestBump, isFinalTag, type Pin } from "./pins.ts";
+export { maintenanceJobName } from "./names.ts";
 export type { Platform } from "./platform.ts";
 export type { ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "./release-configuration.ts";
 export { mayMaintain, roleAtLeast, tierOfChange } from "./roles.ts";

@@ -71,6 +71,8 @@ export interface Repository {
   history(): Promise<CommitGraph | undefined>;
   /** The tree of a commit with other contents in some of its regular files. Moves no ref, touches no work tree. */
   treeWith(commit: ObjectId, files: ReadonlyMap<string, string>): Promise<ObjectId>;
+  /** The tree of a commit with a stranger's patch on it, in files that a glob matches; fault `refused`. Moves no ref. */
+  treePatched(commit: ObjectId, patch: string, globs: readonly string[]): Promise<Result<ObjectId>>;
   /** The same, as it stands in the repository. */
   readBytes(commit: ObjectId, path: string, limit: number): Promise<Uint8Array | undefined>;
   /** Paths of regular files of a commit below `prefix`, bounded by 200,000. */

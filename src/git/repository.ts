@@ -5,6 +5,7 @@ import { landedBetween } from "./landed.ts";
 import { commitTree, mergeTrees, pickTree, tentativeCommit } from "./merging.ts";
 import type { ObjectId, RefValue, Repository } from "./model.ts";
 import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-reader.ts";
+import { patchedTree } from "./patched-tree.ts";
 import { gitText, runGit } from "./run-git.ts";
 import { copyTree, replaceFolder, subtreesOf } from "./subtree.ts";
 import { measureTree } from "./tree-size.ts";
@@ -160,6 +161,7 @@ export function openRepository(component: string, directory: string, clock: Cloc
       graph ??= readCommitGraph(directory);
       return graph;
     },
+    treePatched: (commit, patch, globs) => patchedTree(directory, commit, patch, globs),
     treeWith: (commit, files) => changedTree(directory, commit, files, entryAt),
     listFiles: async (commit, prefix = "") => {
       const paths = prefix === "" ? [] : ["--", prefix.endsWith("/") ? prefix : `${prefix}/`];

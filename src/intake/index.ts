@@ -18,5 +18,6 @@ export { createSharedActs, type SharedActs, type SharedFolder, type SharedUpdate
 export { createTicker } from "./ticker.ts";
 export { createTrainPlanner } from "./train-plan.ts";
 export { createTrains, type StartedTrain, type TrainRequest, type Trains } from "./trains.ts";
+export { createUpkeep, type Upkeep, type UpkeepItem, type Upstream } from "./upkeep.ts";
 export { createVerdictActs, type VerdictActs } from "./verdict-acts.ts";
 export { createWeeklyBuilds } from "./weekly-builds.ts";

@@ -17,6 +17,8 @@ export type JobBody =
       /** Component whose tests are run, with what is tested as its copy of an internal component. */
       readonly inside?: string | undefined;
     }
+  /** One script of ours with the tools of the release configuration. What the arguments say is never part of the script. */
+  | { readonly kind: "script"; readonly script: string; readonly args: readonly string[] }
   /** A Prow job's pod, presets merged in, its key names kept. Nothing of it is ever given to a shell. */
   | { readonly kind: "pod"; readonly spec: JsonObject };
 

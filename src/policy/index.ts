@@ -1,5 +1,6 @@
 export { approvalRefusal } from "./approval.ts";
 export { type Freeze, freezeOn, inForce } from "./freeze.ts";
+export { newerGo, newerModule } from "./go-updates.ts";
 export { type MissingFix, missingOn } from "./missing-fixes.ts";
 export type * from "./model.ts";
 export { type Proposal, proposeVersion } from "./next-version.ts";

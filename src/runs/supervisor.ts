@@ -230,6 +230,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return missing;
     }
     scene.progress.tools = provided.tools;
+    if (run.job.body.kind === "script") {
+      const { script, args } = run.job.body;
+      if (options.shell) return await openShell(scene, place, script, undefined);
+      return await step(scene, place, "script", ["/bin/sh", "-ec", script, "sh", ...args], run.job.timeoutMs);
+    }
     if (options.shell) {
       const steps = run.job.body.steps.filter((name) => name !== "images");
       const scripts = steps.flatMap((name) => configuration.value[name] ?? []);

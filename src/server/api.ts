@@ -16,6 +16,7 @@ import {
   reproductionOf,
   type SharedActs,
   type Trains,
+  type Upkeep,
   type VerdictActs,
 } from "../intake/index.ts";
 import type { Job } from "../jobs/index.ts";
@@ -48,6 +49,7 @@ export interface ApiParts {
   readonly sharedActs: SharedActs;
   readonly pinActs: PinActs;
   readonly trains: Trains;
+  readonly upkeep: Upkeep;
   readonly runActs: RunActs;
   readonly promotion: Promotion;
   readonly auditor: Auditor;
@@ -302,7 +304,7 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
       z.object({ result: z.enum(["pass", "fail"]), text: z.string().trim().max(2000).default("") }),
       ({ params, body, principal }) => parts.verdictActs.note(params["id"] ?? "", body, principal),
     ),
-    ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs, parts.sources),
+    ...maintenanceRoutes(parts.maintenanceActs, parts.sharedActs, parts.upkeep, parts.sources),
     ...trainRoutes(parts.trains, views),
     ...registryRoutes(parts),
     {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ok } from "../core/index.ts";
-import { type FactSources, type MaintenanceActs, missingFixes, type SharedActs } from "../intake/index.ts";
+import { type FactSources, type MaintenanceActs, missingFixes, type SharedActs, type Upkeep } from "../intake/index.ts";
 import { acting, type Route, reading } from "./routes.ts";
 
 const reason = z.string().trim().min(1, "is empty").max(2000);
@@ -8,8 +8,28 @@ const name = z.string().min(1).max(250);
 const change = z.int().positive();
 
 /** Maintenance branches, freezes, backports and shared folders. */
-export function maintenanceRoutes(acts: MaintenanceActs, shared: SharedActs, sources: FactSources): readonly Route[] {
+export function maintenanceRoutes(
+  acts: MaintenanceActs,
+  shared: SharedActs,
+  upkeep: Upkeep,
+  sources: FactSources,
+): readonly Route[] {
   return [
+    reading("/maintenance", "What the maintenance job last found, by component and kind of update.", async ({ query }) => {
+      const found = await upkeep.list(query.get("component") ?? undefined);
+      return found.ok ? ok({ items: found.value }) : found;
+    }),
+    acting(
+      "POST",
+      "/maintenance",
+      "Looks for newer modules, Go releases, base images, shared folders and pins now, and opens changes.",
+      "maintainer",
+      z.object({ component: name.optional() }),
+      async ({ body, principal }) => {
+        const found = await upkeep.look(body.component, principal);
+        return found.ok ? ok({ items: found.value }) : found;
+      },
+    ),
     reading(
       "/shared",
       "Folders that are copies of an internal component, and how far each is behind.",

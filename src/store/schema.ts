@@ -25,6 +25,7 @@ export interface Database {
   publications: PublicationRow;
   trains: TrainRow;
   train_stops: TrainStopRow;
+  upkeep: UpkeepRow;
   canaries: CanaryRow;
   journal: JournalRow;
   audits: AuditRow;
@@ -375,6 +376,24 @@ export interface TrainStopRow {
   change_number: number | null;
   began_at: number | null;
   ended_at: number | null;
+}
+
+/** What the maintenance job last did for one kind of update of one component. */
+export interface UpkeepRow {
+  component: string;
+  /** `go-modules`, `go`, `bases`, `shared`, `pins`. */
+  kind: string;
+  /** `current`, `running`, `opened`, `updated`, `unchanged`, `left` (with the reason), `failed`. */
+  outcome: string;
+  detail: string;
+  change_number: number | null;
+  /** The run that makes the update, where one is needed. */
+  run_id: string | null;
+  /** Head that was looked at. */
+  base_commit: string;
+  /** JSON of what it should become. */
+  wanted: string;
+  at: number;
 }
 
 /** History of canary tags: the newest row of a tag is what it means now. */
