@@ -3,7 +3,7 @@ import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import type { Git } from "../git/index.ts";
 import type { BlobStore } from "../oci/index.ts";
-import { createKeyring, createProver } from "../proof/index.ts";
+import { createKeyring, createProver, createWithdrawalAnnouncer } from "../proof/index.ts";
 import type { Store } from "../store/index.ts";
 import { version } from "../version.ts";
 
@@ -62,5 +62,10 @@ export function composeProof(options: {
       return ok(files);
     },
   });
-  return { keyring, prover };
+  const { store, blobs, clock, repositoryOf } = options;
+  return {
+    keyring,
+    prover,
+    announceWithdrawal: createWithdrawalAnnouncer({ store, blobs, clock, keyring, repositoryOf }),
+  };
 }

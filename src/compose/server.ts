@@ -55,7 +55,7 @@ import {
   createStaging,
   openUploads,
 } from "../registry/index.ts";
-import { canaryPublisher, createPromotion, releasePublisher } from "../release/index.ts";
+import { canaryPublisher, createPromotion, releasePublisher, withdrawalAnnouncer } from "../release/index.ts";
 import {
   createFsResultStore,
   createMirrorQueue,
@@ -262,7 +262,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     return await readConfiguration(files, component);
   }
 
-  const { keyring, prover } = composeProof({
+  const { keyring, prover, announceWithdrawal } = composeProof({
     ...{ store, blobs, clock, git, family, repositoryOf, configurationAt },
     home: home.root,
     env: options.env,
@@ -397,6 +397,13 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
   });
 
+  const withdrawals = withdrawalAnnouncer({
+    store,
+    clock,
+    registries: releaseRegistries,
+    announce: announceWithdrawal,
+  });
+
   const access = createAccess({ store, clock, ids });
   const signIns = createSignIns({ limit: createSignInLimit(clock), access, behindProxy: options.behindProxy });
   const views = createViews({
@@ -473,7 +480,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     trains,
     upkeep,
     maintenanceActs: createMaintenanceActs({ ...sources, clock, ids, forge, intake }),
-    verdictActs: createVerdictActs({ ...sources, clock, ids, forge, intake }),
+    verdictActs: createVerdictActs({ ...sources, clock, ids, forge, journal, intake }),
     sharedActs,
     pinActs,
     promotion,
@@ -529,7 +536,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     home.serverFile,
     JSON.stringify({ url, pid: process.pid, startedAt: new Date(clock.now()).toISOString() }),
   );
-  await journal.start([landing.handler, canaries, ...releases]);
+  await journal.start([landing.handler, canaries, ...releases, withdrawals]);
 
   async function ensureAdministrator(): Promise<void> {
     const known = await readFile(home.adminToken, "utf8").catch(() => "");

@@ -17,8 +17,8 @@ export type {
   Severity,
   Tier,
 } from "./model.ts";
-export { type Bump, bumpAtLeast, bumpBetween, bumpedTag, highestBump, isFinalTag, type Pin } from "./pins.ts";
 export { maintenanceJobName } from "./names.ts";
+export { type Bump, bumpAtLeast, bumpBetween, bumpedTag, highestBump, isFinalTag, type Pin } from "./pins.ts";
 export type { Platform } from "./platform.ts";
 export type { ReleaseConfiguration, ReleaseImage, ReleasePlatform } from "./release-configuration.ts";
 export { mayMaintain, roleAtLeast, tierOfChange } from "./roles.ts";

@@ -18,14 +18,16 @@ export async function patchedTree(
 ): Promise<Result<ObjectId>> {
   const special =
     /^(?:new file mode|new mode|old mode|deleted file mode) (?!100644|100755)|^index [0-9a-f]+\.\.[0-9a-f]+ (?!100644|100755)/m;
-  if (special.test(patch))
-    return err(fault("refused", "the patch makes something else than regular files"));
+  if (special.test(patch)) return err(fault("refused", "the patch makes something else than regular files"));
   const folder = await mkdtemp(join(tmpdir(), "fairlead-index-"));
   const call = { gitDir, env: { GIT_INDEX_FILE: join(folder, "index") } };
   try {
     must(await gitText(["read-tree", commit], call));
     const include = globs.map((glob) => `--include=${glob}`);
-    const applied = await runGit(["apply", "--cached", "--whitespace=nowarn", ...include, "-"], { ...call, input: patch });
+    const applied = await runGit(["apply", "--cached", "--whitespace=nowarn", ...include, "-"], {
+      ...call,
+      input: patch,
+    });
     if (!applied.ok) return applied;
     if (applied.value.code !== 0)
       return err(fault("refused", `the patch does not apply: ${applied.value.stderr.trim().slice(0, 300)}`));

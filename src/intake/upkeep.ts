@@ -67,7 +67,8 @@ export interface Upkeep {
 }
 
 /** What one look found. */
-type Found = Pick<StoredUpkeep, "outcome" | "detail"> & Partial<Pick<StoredUpkeep, "change_number" | "run_id" | "wanted">>;
+type Found = Pick<StoredUpkeep, "outcome" | "detail"> &
+  Partial<Pick<StoredUpkeep, "change_number" | "run_id" | "wanted">>;
 
 const hour = 3_600_000;
 const mostModules = 200;
@@ -253,7 +254,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     if (pinned === 0) return undefined;
     if (files.size === 0) return { outcome: "current", detail: "every base image by digest is what its tag means" };
     const list = [...new Set(changes)];
-    return await proposeFiles(place, "bases", files, "Take base images as they are now", list.map((each) => `- ${each}\n`).join(""));
+    return await proposeFiles(
+      place,
+      "bases",
+      files,
+      "Take base images as they are now",
+      list.map((each) => `- ${each}\n`).join(""),
+    );
   }
 
   async function proposeFiles(
@@ -266,7 +273,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     return await proposeTree(place, kind, await place.repository.treeWith(place.head, files), title, body);
   }
 
-  async function proposeTree(place: Place, kind: UpkeepKind, tree: string, title: string, body: string): Promise<Found> {
+  async function proposeTree(
+    place: Place,
+    kind: UpkeepKind,
+    tree: string,
+    title: string,
+    body: string,
+  ): Promise<Found> {
     const no = await saidNo(place, kind);
     if (no) return no;
     const { component, repository, branch, head } = place;
@@ -325,7 +338,15 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     // Written down with the run itself: whoever finds the one finds the other.
     await store.transaction(async (trx) => {
       await store.orderAppends(trx);
-      const run = { id, planned, eventId: "", configHash: family.configHash, releaseId: undefined, rerunOf: undefined, at };
+      const run = {
+        id,
+        planned,
+        eventId: "",
+        configHash: family.configHash,
+        releaseId: undefined,
+        rerunOf: undefined,
+        at,
+      };
       await insertRun(store, trx, run);
       await recordUpkeep(store, trx, row);
     });
@@ -357,8 +378,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     const tree = await place.repository.treePatched(row.base_commit, patch, goModuleFiles);
     if (!tree.ok) return { outcome: "failed", detail: tree.error.message };
     const wanted: readonly string[] = JSON.parse(row.wanted);
-    const title =
-      wanted.length === 1 ? `Update the Go module ${wanted[0]}` : `Update ${wanted.length} Go modules`;
+    const title = wanted.length === 1 ? `Update the Go module ${wanted[0]}` : `Update ${wanted.length} Go modules`;
     const at = { ...place, head: row.base_commit };
     return await proposeTree(at, "go-modules", tree.value, title, wanted.map((each) => `- ${each}\n`).join(""));
   }
@@ -405,7 +425,8 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     list: listed,
     look: async (name, by) => {
       const components = options.family().components.filter((each) => name === undefined || each.name === name);
-      if (components.length === 0) return err(fault("not-found", `there is no component ${name}`, { hint: "fairlead status" }));
+      if (components.length === 0)
+        return err(fault("not-found", `there is no component ${name}`, { hint: "fairlead status" }));
       const mine = components.filter((component) => mayMaintain(by, component));
       if (mine.length === 0)
         return err(

@@ -1,7 +1,8 @@
 import { type Clock, err, fault, type Ids, ok, type Result } from "../core/index.ts";
 import { mayMaintain, type Principal } from "../family/index.ts";
 import type { Forge } from "../forge/index.ts";
-import { findRelease, mayFollow, type StoredRelease } from "../release/index.ts";
+import type { Journal } from "../journal/index.ts";
+import { findRelease, mayFollow, orderWithdrawal, type StoredRelease } from "../release/index.ts";
 import { appendFeed, type Trx } from "../store/index.ts";
 import { type FactSources, maintainersOf } from "./facts.ts";
 import type { Intake } from "./intake.ts";
@@ -27,6 +28,7 @@ export interface VerdictActsOptions extends FactSources {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly forge: Pick<Forge, "setTag">;
+  readonly journal: Pick<Journal, "write" | "poke">;
   readonly intake: Pick<Intake, "reconcile">;
 }
 
@@ -143,8 +145,11 @@ export function createVerdictActs(options: VerdictActsOptions): VerdictActs {
           .where("state", "=", "published")
           .executeTakeFirst();
         done = moved.numUpdatedRows === 1n;
-        if (done) await record(trx, release.value, "withdrawn", sentence, by, at);
+        if (!done) return;
+        await record(trx, release.value, "withdrawn", sentence, by, at);
+        await orderWithdrawal(options.journal, trx, id, options.family().registries.release);
       });
+      options.journal.poke();
       return done ? ok({ id }) : err(fault("conflict", `${id} is not published any more`));
     },
     note: async (id, { result, text }, by) => {

@@ -6,3 +6,4 @@ export { createProver } from "./prover.ts";
 export { filesOfRelease, storedAt } from "./records.ts";
 export { type PinReader, type Trace, traceSubject } from "./trace.ts";
 export { type RecordWitness, type TrustedKey, type Verification, verifyProof } from "./verify.ts";
+export { createWithdrawalAnnouncer } from "./withdrawal.ts";

@@ -5,6 +5,8 @@ export const provenancePredicate = "https://slsa.dev/provenance/v1";
 export const signaturePredicate = "https://sigstore.dev/cosign/sign/v1";
 
 /** What the provenance of ours says it is about; changes with what its parameters mean. */
+/** Says that a release is not to be used; its predicate has `reason`, `withdrawnBy` and `withdrawnAt`. */
+export const withdrawalPredicate = "urn:fairlead:withdrawal:v1";
 export const buildType = "urn:fairlead:release:v1";
 
 export interface Subject {

@@ -35,6 +35,16 @@ export async function keepProofs(
       .execute();
 }
 
+/** Proof that comes after the rest; what another process kept meanwhile stays. */
+export async function addProofs(trx: Trx, proofs: readonly Omit<StoredProof, "seq">[]): Promise<void> {
+  for (const proof of proofs)
+    await trx
+      .insertInto("proofs")
+      .values(proof)
+      .onConflict((conflict) => conflict.columns(["release_id", "image", "subject_digest", "kind"]).doNothing())
+      .execute();
+}
+
 export async function releaseToProve(db: Store["db"], id: string): Promise<Release | undefined> {
   return await db.selectFrom("releases").selectAll().where("id", "=", id).executeTakeFirst();
 }

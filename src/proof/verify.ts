@@ -14,7 +14,7 @@ import {
   referrersOf,
 } from "../oci/index.ts";
 import { bundleType, openBundle, type Statement } from "./dsse.ts";
-import { provenancePredicate, signaturePredicate } from "./provenance.ts";
+import { provenancePredicate, signaturePredicate, withdrawalPredicate } from "./provenance.ts";
 import { filesArtifact } from "./release-files.ts";
 import { spdxPredicate } from "./sbom.ts";
 
@@ -49,6 +49,7 @@ interface Signed {
   readonly keyId: string;
 }
 
+const withdrawalSchema = z.object({ version: z.string(), reason: z.string(), withdrawnAt: z.string() });
 const largestBundle = 64 * 1024 * 1024;
 const mostMembers = 100;
 
@@ -90,6 +91,8 @@ export async function verifyProof(
   for (const { descriptor } of platforms)
     if (!members.has(descriptor.digest)) members.set(descriptor.digest, await signedAbout(visit, descriptor.digest));
   say("signature", allSigned([...members.values()]));
+  const withdrawn = withdrawalOf(signed);
+  if (withdrawn !== undefined) say("withdrawn", err(fault("refused", withdrawn)));
   const provenance = provenanceOf(signed, root.descriptor.digest, reference.value);
   const told = (found: Provenance) => ok(`${found.tag} of ${found.source} at ${found.commit.slice(0, 12)}`);
   say("provenance", provenance.ok ? told(provenance.value) : provenance);
@@ -253,6 +256,15 @@ async function signedBefore(witness: RecordWitness | undefined, artifact: string
   if (!at.ok) return at;
   if (at.value === undefined) return refused("the record does not know this signature");
   return Date.parse(at.value) < Date.parse(from) ? ok(undefined) : refused(`this was signed on ${at.value}`);
+}
+
+/** What its family says of an image that is not to be used any more. */
+function withdrawalOf(gathered: Gathered): string | undefined {
+  const found = gathered.signed.find((each) => each.statement.predicateType === withdrawalPredicate);
+  if (!found) return undefined;
+  const read = withdrawalSchema.safeParse(found.statement.predicate);
+  const { version, reason, withdrawnAt } = read.success ? read.data : { version: "it", reason: "", withdrawnAt: "" };
+  return `${version} was withdrawn ${withdrawnAt.slice(0, 10)}: ${reason}`;
 }
 
 type Gathered = Awaited<ReturnType<typeof signedAbout>>;

@@ -1,3 +1,4 @@
+export { orderWithdrawal, withdrawalAnnouncer } from "./announce-withdrawal.ts";
 export { type CanaryOrder, type CanaryPublisherOptions, canaryPublisher, currentCanary } from "./canary.ts";
 export { createPromotion, type Promoted, type Promotion } from "./promote.ts";
 export { type ReleasePublisherOptions, releasePublisher } from "./publish.ts";

@@ -15,10 +15,14 @@ export function maintenanceRoutes(
   sources: FactSources,
 ): readonly Route[] {
   return [
-    reading("/maintenance", "What the maintenance job last found, by component and kind of update.", async ({ query }) => {
-      const found = await upkeep.list(query.get("component") ?? undefined);
-      return found.ok ? ok({ items: found.value }) : found;
-    }),
+    reading(
+      "/maintenance",
+      "What the maintenance job last found, by component and kind of update.",
+      async ({ query }) => {
+        const found = await upkeep.list(query.get("component") ?? undefined);
+        return found.ok ? ok({ items: found.value }) : found;
+      },
+    ),
     acting(
       "POST",
       "/maintenance",

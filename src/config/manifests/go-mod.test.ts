@@ -34,7 +34,11 @@ describe("the Go that builds", () => {
     ["go.mod", "module m\ngo 1.26.0\ntoolchain go1.26.5\n", "module m\ngo 1.26.0\ntoolchain go1.26.6\n"],
     [".fairlead.yaml", "toolchain: { go: 1.26.5 }\ntest: make\n", "toolchain: { go: 1.26.6 }\ntest: make\n"],
     [".fairlead.yaml", "toolchain:\n  go: '1.26.5' # newest\n", "toolchain:\n  go: '1.26.6' # newest\n"],
-    ["prow.sh", 'configvar CSI_PROW_GO_VERSION_BUILD "1.26.5" "Go"\n', 'configvar CSI_PROW_GO_VERSION_BUILD "1.26.6" "Go"\n'],
+    [
+      "prow.sh",
+      'configvar CSI_PROW_GO_VERSION_BUILD "1.26.5" "Go"\n',
+      'configvar CSI_PROW_GO_VERSION_BUILD "1.26.6" "Go"\n',
+    ],
   ])("is found and changed in %s, and nothing else is", (file, text, expected) => {
     const place = goPlaceIn(file, text);
     expect(place?.version).toBe("1.26.5");
@@ -60,7 +64,10 @@ describe("base images by digest", () => {
       ["r.example/base:v1", one],
       ["r.example/tools:1.2", two],
     ]);
-    const edited = withReplaced(text, found.map((pin) => ({ ...pin, to: two })));
+    const edited = withReplaced(
+      text,
+      found.map((pin) => ({ ...pin, to: two })),
+    );
     expect(edited).toBe(text.replace(`ARG BASE=r.example/base:v1@${one}`, `ARG BASE=r.example/base:v1@${two}`));
   });
 });

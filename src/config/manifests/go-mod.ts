@@ -80,7 +80,8 @@ export interface BasePin {
 
 /** `FROM name:tag@sha256:…`, and the defaults of ARG that are one; those with a variable in them are left alone. */
 export function basePinsIn(file: string, text: string): readonly BasePin[] {
-  const pattern = /^[ \t]*(?:FROM[ \t]+(?:--platform=\S+[ \t]+)?|ARG[ \t]+\w+=)["']?([^\s"'$@]+:[\w][\w.-]{0,127})@(sha256:[0-9a-f]{64})/dgim;
+  const pattern =
+    /^[ \t]*(?:FROM[ \t]+(?:--platform=\S+[ \t]+)?|ARG[ \t]+\w+=)["']?([^\s"'$@]+:[\w][\w.-]{0,127})@(sha256:[0-9a-f]{64})/dgim;
   return [...text.matchAll(pattern)].flatMap((match) => {
     const at = match.indices?.[2];
     const [, reference, digest] = match;

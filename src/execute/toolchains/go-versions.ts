@@ -1,4 +1,4 @@
-import { fault, err, ok, type Result } from "../../core/index.ts";
+import { err, fault, ok, type Result } from "../../core/index.ts";
 import { readAddress } from "./download.ts";
 import { goPlatform } from "./go.ts";
 
