@@ -196,6 +196,7 @@ function familyOf(document: FamilyDocument): Family {
     resultMirrors: document.results.mirror,
     policy: policyOf(document.release.policy),
     signing: document.signing,
+    signers: document.signers,
     maintenanceEveryMs:
       document.maintenance.every === "off" ? undefined : durationOr(document.maintenance.every, 24 * hour),
     configHash: hashOf(document),

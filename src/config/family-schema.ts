@@ -192,6 +192,23 @@ export const familySchema = z.strictObject({
       policy: policySchema.prefault({}),
     })
     .prefault({}),
+  signers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$/, "a user name of letters, digits, dots, dashes"),
+      z
+        .array(
+          z
+            .string()
+            .max(5000)
+            .regex(
+              /^(?:sk-)?(?:ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|ssh-rsa)(?:@openssh\.com)? [A-Za-z0-9+/]+=*(?: [^\n\r]*)?$/,
+              "an SSH public key, as it stands in a .pub file",
+            ),
+        )
+        .min(1)
+        .max(20),
+    )
+    .optional(),
   signing: z
     .strictObject({
       command: z.array(z.string().min(1).max(2000)).min(1).max(50),

@@ -172,6 +172,8 @@ export interface Family {
   readonly resultMirrors?:
     | readonly { readonly to: string; readonly endpoint?: string | undefined; readonly region?: string | undefined }[]
     | undefined;
+  /** SSH public keys by user: a tag signed with one was made by that user, whoever pushed it. */
+  readonly signers?: Readonly<Record<string, readonly string[]>> | undefined;
   /** How often the maintenance job looks for updates; `undefined`: when asked for only. */
   readonly maintenanceEveryMs?: number | undefined;
   /** Who signs releases instead of a key in the home: a program, and the public key (PEM) of what it signs with. */

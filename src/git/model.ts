@@ -136,6 +136,12 @@ export interface Repository {
     readonly tagger: { readonly name: string; readonly email: string };
     readonly at: number;
   }): Promise<ObjectId>;
+  /** Who of the listed signed the tag object, which has to be called so; `undefined`: nobody. */
+  tagSigner(
+    object: ObjectId,
+    name: string,
+    signers: Readonly<Record<string, readonly string[]>>,
+  ): Promise<string | undefined>;
   /** Compare-and-swap; all zeros for "absent" on either side. `conflict` when the ref is not at `before`. */
   updateRef(name: string, before: ObjectId, after: ObjectId): Promise<Result<void>>;
 }

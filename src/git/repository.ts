@@ -8,6 +8,7 @@ import { ObjectReader, parseCommit, parseTree, type TreeEntry } from "./object-r
 import { patchedTree } from "./patched-tree.ts";
 import { gitText, runGit } from "./run-git.ts";
 import { copyTree, replaceFolder, subtreesOf } from "./subtree.ts";
+import { tagSigner } from "./tag-signer.ts";
 import { measureTree } from "./tree-size.ts";
 
 export interface HostedRepository extends Repository {
@@ -243,6 +244,7 @@ export function openRepository(component: string, directory: string, clock: Cloc
       const text = `object ${input.commit}\ntype commit\ntag ${input.name}\ntagger ${tagger}\n\n${input.message}\n`;
       return must(await gitText(["mktag"], { ...call, input: text })).trim();
     },
+    tagSigner: (object, name, signers) => tagSigner(directory, object, name, signers),
     updateRef: (name, before, after) =>
       serial("refs", async () => {
         const command =

@@ -127,6 +127,10 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
     ...(event.kind === "tag" && component && tagged !== undefined
       ? await tagFacts(sources, component, repository, event, countedTags(known, releases), tagged)
       : {}),
+    signedBy:
+      event.kind === "tag" && family.signers && tagged !== undefined
+        ? await repository.tagSigner(event.after, event.ref.slice("refs/tags/".length), family.signers)
+        : undefined,
     containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
     canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,

@@ -190,6 +190,8 @@ export interface Facts {
   readonly branches: readonly string[];
   /** For a tag event: contexts reported on its commit by our own runs. */
   readonly checks: readonly { readonly context: string; readonly state: RunState; readonly description: string }[];
+  /** For a tag event: whose listed key signed the tag. */
+  readonly signedBy?: string | undefined;
   /** For a tag event: what git tells of its commit. */
   readonly history?: Known<TagHistory> | undefined;
   /** For a tag event: branches on which only changes for one release are accepted. */

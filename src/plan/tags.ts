@@ -150,16 +150,25 @@ function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFa
     releases: facts.releases,
     requiredContexts: { value: branch === undefined ? [] : requiredOn(facts.jobs, branch) },
     checks: facts.checks,
-    actor:
-      event.actor && component
-        ? { user: event.actor.user, mayMaintain: mayMaintain(event.actor, component) }
-        : undefined,
+    actor: taggerOf(event, facts),
     history: facts.history ?? { unknown: "the repository was not read" },
     freezes: { value: facts.freezes ?? [] },
     failedCandidates: { value: facts.failedCandidates ?? [] },
     lanes: { value: facts.lanes ?? [] },
     foreignTags: facts.foreignTags ?? { unknown: "registries are asked when nothing else refuses" },
   };
+}
+
+/** Design 9: the authenticated pusher, or whoever's listed key signed the tag; never what the tag says. */
+function taggerOf(event: TagEvent, facts: Facts): PreflightFacts["actor"] {
+  const { component, signedBy } = facts;
+  if (!component) return undefined;
+  const pusher = event.actor && { user: event.actor.user, mayMaintain: mayMaintain(event.actor, component) };
+  if (signedBy === undefined || pusher?.mayMaintain === true) return pusher;
+  const signer = { user: signedBy, role: "maintainer", components: undefined } as const;
+  return mayMaintain(signer, component) || !pusher
+    ? { user: signedBy, mayMaintain: mayMaintain(signer, component) }
+    : pusher;
 }
 
 /** Contexts of postsubmits that must be green on a commit of the branch before it is released. */
