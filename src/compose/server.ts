@@ -21,6 +21,7 @@ import {
   createIntake,
   createLanding,
   createMaintenanceActs,
+  createNextReleases,
   createPinActs,
   createPushHandler,
   createReleaseActs,
@@ -408,6 +409,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const signIns = createSignIns({ limit: createSignInLimit(clock), access, behindProxy: options.behindProxy });
   const views = createViews({
     trainPlan: createTrainPlanner({ ...sources, clock, intake }),
+    nextRelease: createNextReleases({ ...sources, clock }),
     db: store.db,
     family,
     problem: () => configuration.problem(),

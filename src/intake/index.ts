@@ -16,7 +16,7 @@ export { type Reproduction, type ReproductionRequest, reproductionOf } from "./r
 export { createRunActs, type RunActs } from "./run-acts.ts";
 export { createSharedActs, type SharedActs, type SharedFolder, type SharedUpdate } from "./shared-acts.ts";
 export { createTicker } from "./ticker.ts";
-export { createTrainPlanner } from "./train-plan.ts";
+export { createNextReleases, createTrainPlanner, type NextRelease } from "./train-plan.ts";
 export { createTrains, type StartedTrain, type TrainRequest, type Trains } from "./trains.ts";
 export { createUpkeep, type Upkeep, type UpkeepItem, type Upstream } from "./upkeep.ts";
 export { createVerdictActs, type VerdictActs } from "./verdict-acts.ts";

@@ -25,7 +25,7 @@ export interface NextVersions {
 }
 
 const mostFiles = 500_000;
-const underWay: readonly string[] = ["requested", "building", "verifying", "publishing"];
+const notYet: readonly string[] = ["requested", "building", "verifying", "publishing", "failed"];
 
 /**
  * The next final of a branch and the candidate before it. From the default branch a minor, from `release-X.Y` a patch;
@@ -48,8 +48,8 @@ export async function nextVersions(
       .map((ref) => ({ ...ref, name: ref.name.slice("refs/tags/".length) })),
     rows.map((row) => ({ version: row.version, tagObject: row.tag_object, state: row.state })),
   );
-  // What is being built is what comes next: it is no release yet.
-  const going = new Set(rows.filter((row) => underWay.includes(row.state)).map((row) => row.version));
+  // What is being built, or failed, is what comes next: it is no release yet.
+  const going = new Set(rows.filter((row) => notYet.includes(row.state)).map((row) => row.version));
   const versions = sortedVersions(tags.map((tag) => tag.name));
   const line = lineOfBranch(branch);
   const last = versions.find(

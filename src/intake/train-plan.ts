@@ -20,7 +20,7 @@ import type { Intake } from "./intake.ts";
 import { nextVersions } from "./next-versions.ts";
 import { pinsPurpose } from "./pins.ts";
 import { preflightOf } from "./preflight-of.ts";
-import { openChanges, type StoredChange } from "./records.ts";
+import { findComponent, openChanges, type StoredChange } from "./records.ts";
 import { releasedVersions } from "./released-versions.ts";
 
 export interface TrainSources extends FactSources {
@@ -57,6 +57,43 @@ export function createTrainPlanner(sources: TrainSources): () => Promise<TrainPl
       });
     }
     return await made.plan;
+  };
+}
+
+/** What would be released from a component's default branch now. */
+export interface NextRelease {
+  readonly version: string;
+  readonly commits: number;
+  readonly last: string | undefined;
+  readonly reason: string;
+}
+
+/** Looked at again only when something was decided about the component, or its configuration changed. */
+export function createNextReleases(sources: FactSources & { readonly clock: Clock }) {
+  const known = new Map<string, { readonly key: string; readonly next: Promise<NextRelease | undefined> }>();
+
+  async function look(component: Component): Promise<NextRelease | undefined> {
+    const repository = await sources.git.open(component.name);
+    const branch = await mainOf(component, repository);
+    const head = await repository.commitOf(`refs/heads/${branch}`);
+    if (head === undefined) return undefined;
+    const next = await nextVersions(sources, component, repository, branch, head, sources.clock.now());
+    const [final] = next.versions;
+    return final && { version: final.version, commits: next.commits, last: next.last, reason: final.reason };
+  }
+
+  return async (name: string): Promise<NextRelease | undefined> => {
+    const component = sources.family().components.find((each) => each.name === name);
+    if (!component || component.kind === "internal") return undefined;
+    const row = await findComponent(sources.store, name);
+    const minute = Math.floor(sources.clock.now() / longestKeptMs);
+    const key = `${row?.facts_version ?? 0} ${sources.family().configHash} ${minute}`;
+    const before = known.get(name);
+    if (before?.key === key) return await before.next;
+    const next = look(component);
+    known.set(name, { key, next });
+    next.catch(() => known.delete(name));
+    return await next;
   };
 }
 

@@ -161,3 +161,31 @@ describe("a tag", () => {
     expect([plan.runs, kinds(plan.effects)]).toEqual([[], expected]);
   });
 });
+
+describe("the tagger", () => {
+  const component = sampleComponent({ maintainers: ["ann"] });
+  const family = sampleFamily({ components: [component] });
+  const verdictOf = (over: Partial<Facts>, actor: Actor | undefined) => {
+    const [effect] = decide(onTag({ actor }), facts({ family, component, ...over })).effects;
+    if (effect?.kind !== "release" && effect?.kind !== "quarantine") throw new Error("no verdict");
+    return [
+      effect.findings.find((finding) => finding.rule === "not-maintainer")?.severity,
+      effect.unchecked.some((rule) => rule.rule === "not-maintainer"),
+    ];
+  };
+  const eve: Actor = { ...ann, user: "eve" };
+
+  it("is whom the push authenticated, or whose listed key signed", () => {
+    expect(verdictOf({}, ann)).toEqual([undefined, false]);
+    expect(verdictOf({}, eve)).toEqual(["refuse", false]);
+    expect(verdictOf({ signedBy: "ann" }, eve)).toEqual([undefined, false]);
+    expect(verdictOf({ signedBy: "eve" }, ann)).toEqual([undefined, false]);
+    expect(verdictOf({ signedBy: "mal" }, eve)).toEqual(["refuse", false]);
+  });
+
+  it("is not known where nobody saw the push, unless a listed key signed", () => {
+    expect(verdictOf({}, undefined)).toEqual([undefined, true]);
+    expect(verdictOf({ signedBy: "ann" }, undefined)).toEqual([undefined, false]);
+    expect(verdictOf({ signedBy: "eve" }, undefined)).toEqual(["refuse", false]);
+  });
+});

@@ -39,7 +39,7 @@ async function release(): Promise<ReleaseRow | undefined> {
 async function published(): Promise<ReleaseRow> {
   return await family.until("the release to rest", async () => {
     const row = await release();
-    return row && ["published", "failed", "quarantined", "closed"].includes(row.state) ? row : undefined;
+    return row && ["published", "failed", "quarantined", "closed", "withdrawn"].includes(row.state) ? row : undefined;
   });
 }
 
@@ -105,6 +105,51 @@ describe("a release whose server is killed with SIGKILL", () => {
     const whole = await family.api<{ attempts: unknown[] }>(`/runs/${builds[0]?.id}`);
     expect(whole.attempts).toHaveLength(2);
   });
+
+  it("while it is quarantined stays so, and is approved and published once", async () => {
+    await family.start();
+    const clone = await family.clone("greeter", "quarantined");
+    await family.git(clone, "tag", "-m", "v1.0.0", "v1.0.0", "HEAD~1");
+    await family.git(clone, "push", "-q", "origin", "v1.0.0");
+    const held = async () => {
+      const row = await published();
+      expect(row).toMatchObject({ id: "greeter@v1.0.0", state: "quarantined" });
+    };
+    await held();
+    await family.kill();
+    await family.start({ FAIRLEAD_CRASH_AT: "1:written" });
+    await held();
+    expect((await family.fairlead("approve", "greeter@v1.0.0", "--reason", "it is meant")).code).toBe(0);
+    await family.ended();
+    await family.start();
+    const row = await family.until("the release", async () => {
+      const now = await release();
+      return now?.state === "published" ? now : undefined;
+    });
+    expect(await digestsInRegistry()).toEqual(recordedDigests(row));
+  });
+
+  it.each(["1:before", "1:written", "1:effect"])(
+    "when it is withdrawn, at journal entry %s, is withdrawn once and said to be at its registry",
+    async (point) => {
+      await family.start();
+      await pushTag();
+      await published();
+      await family.stop();
+      await family.start({ FAIRLEAD_CRASH_AT: point });
+      await family.fairlead("withdraw", "greeter@v1.0.0", "--reason", "loses data");
+      await family.ended();
+      await family.start();
+      if ((await release())?.state !== "withdrawn")
+        expect((await family.fairlead("withdraw", "greeter@v1.0.0", "--reason", "loses data")).code).toBe(0);
+      const verified = await family.until("what is said beside the image", async () => {
+        const answer = await family.fairlead("verify", `${new URL(family.url()).host}/fam/second:v1.0.0`);
+        return answer.stdout.includes("was withdrawn") ? answer : undefined;
+      });
+      expect(verified.code).toBe(1);
+      expect((await release())?.state).toBe("withdrawn");
+    },
+  );
 
   it("and whose backup is restored rebuilds nothing and still refuses to move the tag", async () => {
     await family.start();

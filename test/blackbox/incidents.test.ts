@@ -34,7 +34,7 @@ let clone: string;
 beforeAll(async () => {
   family = await serveFamily([greeter, driver]);
   const seed = join(family.root, "seeds", "greeter");
-  for (const version of ["v1.11.0", "v2.10.0", "v2.11.0"]) {
+  for (const version of ["v1.3.0", "v2.10.0", "v2.11.0"]) {
     await writeFile(join(seed, "version"), version);
     await family.git(seed, "add", "-A");
     await family.git(seed, "commit", "-q", "-m", `Prepare ${version}`);

@@ -238,7 +238,17 @@ describe("what people say of a release", () => {
     expect(withdrawn.stdout).toContain("⊠ withdrawn: withdrawn by ");
     expect(await pulled()).toBe(before);
     expect((await family.fairlead("releases")).stdout).toMatch(/greeter@v2\.0\.0 +⊠ withdrawn/);
-    expect((await family.fairlead("status")).stdout).toContain("v1.0.1");
+    const status = await family.fairlead("status");
+    expect(status.stdout).toContain("v1.0.1");
+    expect(status.stdout).toContain("Withdrawn: greeter v2.0.0: loses volumes");
+    const verified = await family.until("what is said beside the image", async () => {
+      const answer = await family.fairlead("verify", `${new URL(family.url()).host}/fam/greeter:v2.0.0`);
+      return answer.stdout.includes("withdrawn") ? answer : undefined;
+    });
+    expect(verified.code).toBe(1);
+    expect(verified.stdout).toMatch(/v2\.0\.0 was withdrawn \d{4}-\d\d-\d\d: loses volumes/);
+    const train = await family.fairlead("train");
+    expect(train.stdout).toContain("v2.0.0 was withdrawn");
     expect((await family.fairlead("why", "greeter@v2.0.0")).stdout).toContain("loses volumes");
     const page = await (await fetch(`${family.url()}/releases/greeter%40v2.0.0`)).text();
     expect(page).toContain("Withdrawn: do not use it");
@@ -248,7 +258,7 @@ describe("what people say of a release", () => {
 
   it("says what cannot be: twice, unpublished, unknown, without a reason, by who may not", async () => {
     const asked: readonly [readonly string[], string][] = [
-      [["withdraw", "greeter@v2.0.0", "--reason", "again"], "greeter@v2.0.0 is withdrawn; only what was published"],
+      [["withdraw", "greeter@v2.0.0", "--reason", "again"], "greeter@v2.0.0 is withdrawn"],
       [["withdraw", "greeter@v9.0.0", "--reason", "x"], "there is no release greeter@v9.0.0"],
       [["withdraw", "greeter@v1.0.0"], "required option '--reason <text>'"],
       [["withdraw", "greeter@v1.0.0", "--reason", " "], "reason: is empty"],

@@ -104,6 +104,7 @@ describe("the next version", () => {
         newest: "v2.1.0",
         behindReleases: 2,
         behindDays: 0,
+        withdrawn: null,
       },
       expect.objectContaining({ component: "driver", pinned: "v1.0.0", behindReleases: 0 }),
     ]);

@@ -21,7 +21,13 @@ beforeAll(async () => {
   // One build never ends by itself: whoever watches it loses patience.
   const build = `${greeter.files["build.sh"]}case "$PULL_BASE_REF" in *wait) sleep 100000;; esac\n`;
   family = await serveFamily(
-    [{ ...greeter, files: { ...greeter.files, "build.sh": build } }],
+    [
+      {
+        ...greeter,
+        files: { ...greeter.files, "build.sh": build },
+        settings: ["images: [greeter]", "jobs: {gracePeriod: 1s}"],
+      },
+    ],
     ["release: {policy: {not-candidate-name: note}}"],
   );
   await family.start();

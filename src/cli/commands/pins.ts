@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { forOneLine } from "../../core/index.ts";
 import type { PinsAnswer, PinUpdateAnswer } from "../../intake/index.ts";
 import type { CommandContext } from "../context.ts";
 import { table } from "../output.ts";
@@ -45,6 +46,11 @@ export function addPins(program: Command, context: CommandContext): void {
       ]);
       if (rows.length > 0) output.print(table(["IMAGE", "PINNED", "NEWEST", "RELEASES", "BEHIND", "WHERE"], rows));
       else if (found.value.unread.length === 0) output.print("no deployment pins an image of the family");
+      for (const item of items)
+        if (item.withdrawn !== null)
+          output.print(
+            `${item.file}:${item.line}: ${item.component} ${item.pinned} was withdrawn: ${forOneLine(item.withdrawn, 200)}`,
+          );
       for (const { deployment: name, reason } of found.value.unread) output.print(`${name}: not read: ${reason}`);
       if (items.some((item) => item.behindReleases !== 0)) output.print("Next: fairlead pins --update");
     }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { forOneLine } from "../../core/index.ts";
 import type { StatusView } from "../../server/views/index.ts";
 import { glyphs } from "../../server/views/index.ts";
 import { query } from "../api-client.ts";
@@ -38,6 +39,8 @@ export function addStatus(program: Command, context: CommandContext): void {
         output.print(
           `Frozen: ${row.component} ${branch}, for ${version}, until ${until === null ? "it is published" : until.slice(0, 16)} (${by})`,
         );
+    for (const { component: name, withdrawn } of status.value.items)
+      if (withdrawn) output.print(`Withdrawn: ${name} ${withdrawn.version}: ${forOneLine(withdrawn.reason, 200)}`);
     const { next } = status.value;
     output.print(next.command === undefined ? next.text : `Next: ${next.command}`);
     return 0;

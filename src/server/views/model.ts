@@ -99,6 +99,10 @@ export interface StatusRow {
   readonly canary: { readonly tag: string; readonly commit: string; readonly moved: string } | null;
   readonly openChanges: number;
   readonly frozen: readonly FrozenBranch[];
+  /** A release newer than `release` that is not to be used. */
+  readonly withdrawn: { readonly id: string; readonly version: string; readonly reason: string } | null;
+  /** Commits of the default branch since the last release; null: internal, or not looked at yet. */
+  readonly unreleased: number | null;
   readonly next: NextStep;
 }
 

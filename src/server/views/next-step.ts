@@ -1,4 +1,5 @@
 import type { ComponentKind } from "../../family/index.ts";
+import type { NextRelease } from "../../intake/index.ts";
 import { markOfRelease } from "./marks.ts";
 import type { CheckSummary, NextStep, RunRef } from "./model.ts";
 import { pagePath, shellWord, shortCommit } from "./text.ts";
@@ -17,6 +18,8 @@ export interface NextFacts {
   /** Commits of published releases, the newest release first. */
   readonly published: readonly { readonly version: string; readonly commit: string }[];
   readonly changes: readonly { readonly number: number; readonly next: NextStep }[];
+  /** What would be released from the head. */
+  readonly nextRelease?: NextRelease | undefined;
 }
 
 export interface UnfinishedRelease {
@@ -153,16 +156,24 @@ function restStep(facts: NextFacts): NextStep {
     const text = head ? `no required check ran on ${shortCommit(head.commit)} yet: propose a change` : "no branch yet";
     return { urgency: "ready", text, command: push, page };
   }
-  const last = published[0];
-  const since = last ? `the head is ahead of ${last.version}` : "nothing was released yet";
-  const command = `fairlead release ${shellWord(facts.component)}`;
-  return {
-    urgency: "ready",
-    mark: { state: "success", word: "ready" },
-    text: `ready: all required checks are green and ${since}`,
-    command,
-    page,
-  };
+  const release = `fairlead release ${shellWord(facts.component)}`;
+  const mark = { state: "success", word: "ready" } as const;
+  const { nextRelease } = facts;
+  if (!nextRelease) {
+    const last = published[0];
+    const since = last ? `the head is ahead of ${last.version}` : "nothing was released yet";
+    return {
+      urgency: "ready",
+      mark,
+      text: `ready: all required checks are green and ${since}`,
+      command: release,
+      page,
+    };
+  }
+  const { version, commits, reason } = nextRelease;
+  const counted = `${commits} ${commits === 1 ? "commit" : "commits"}`;
+  const why = reason === `${counted} since ${nextRelease.last}` ? counted : `${counted}; ${reason}`;
+  return { urgency: "ready", mark, text: `${version} ready, ${why}`, command: `${release} ${version}`, page };
 }
 
 /** `failed (TestAttach and 1 more)`, `ended in error: worker lost`. */

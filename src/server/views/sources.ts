@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Clock, Fault } from "../../core/index.ts";
 import type { Family } from "../../family/index.ts";
+import type { NextRelease } from "../../intake/index.ts";
 import type { TrainPlan } from "../../policy/index.ts";
 import type { ResultStore } from "../../results/index.ts";
 import type { Database } from "../../store/index.ts";
@@ -11,6 +12,8 @@ export interface ViewSources {
   readonly family: () => Family;
   /** What needs a release. */
   readonly trainPlan: () => Promise<TrainPlan>;
+  /** What would be released from the default branch of a component. */
+  readonly nextRelease: (component: string) => Promise<NextRelease | undefined>;
   /** Why the configuration files as they are now are not in force. */
   readonly problem?: (() => Fault | undefined) | undefined;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import type { Component } from "../../family/index.ts";
+import { type Component, compareVersions, parseVersionTag } from "../../family/index.ts";
 import { inRepoContext } from "../../plan/index.ts";
 import type { ComponentRow, ReleaseRow } from "../../store/index.ts";
 import { canaryItem } from "./canaries.ts";
@@ -85,6 +85,10 @@ async function statusOf(
   const canary = (await newestCanaries(db, name)).find((row) => row.tag === "canary");
   const open = (await changeRows(db, { component: name, state: "open", limit: 100 })).slice(0, 100);
   const freezes = await readFreezes(sources, name);
+  const nextRelease = stored?.state === "adopted" ? await sources.nextRelease(name) : undefined;
+  const withdrawn = releases.find(
+    (release) => release.state === "withdrawn" && isNewer(release.version, newest?.version),
+  );
   const changes: ChangeItem[] = [];
   for (const row of open.slice(0, 20)) {
     const runs = await changeRuns(db, name, row.number);
@@ -104,6 +108,10 @@ async function statusOf(
     canary: canary ? { tag: canary.tag, commit: canary.commit_id, moved: iso(canary.at) } : null,
     openChanges: open.length,
     frozen: freezes.all,
+    withdrawn: withdrawn
+      ? { id: withdrawn.id, version: withdrawn.version, reason: withdrawn.withdrawn_reason ?? "" }
+      : null,
+    unreleased: nextRelease?.commits ?? null,
     next: nextStep({
       component: name,
       kind: component.kind,
@@ -117,9 +125,15 @@ async function statusOf(
         ...(adopted ? [adopted] : []),
       ],
       changes,
+      nextRelease,
     }),
   };
   return { row, changes };
+}
+
+function isNewer(version: string, than: string | undefined): boolean {
+  const [a, b] = [parseVersionTag(version), parseVersionTag(than ?? "")];
+  return a.ok && (!b.ok || compareVersions(a.value, b.value) > 0);
 }
 
 /** The newest try of each version, where it is neither done nor given up; a failure is over once a newer one succeeded. */

@@ -1,6 +1,19 @@
 import type { FC } from "hono/jsx";
 import { type ChangeItem, type ComponentView, pagePath, type ReleaseItem } from "../../server/views/index.ts";
-import { Age, Commit, Copy, Digest, Facts, Next, Part, ReleaseName, RunTable, State, Table } from "./parts.tsx";
+import {
+  Age,
+  Commit,
+  Copy,
+  Digest,
+  Facts,
+  Next,
+  Part,
+  ReleaseName,
+  RunTable,
+  State,
+  Table,
+  WithdrawnNote,
+} from "./parts.tsx";
 
 export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ component, now }) => {
   const { status } = component;
@@ -17,7 +30,13 @@ export const ComponentPage: FC<{ component: ComponentView; now: number }> = ({ c
       <Facts
         facts={[
           ["Kind", kindOf(component)],
-          ["Release", status.release ? <ReleaseName release={status.release} /> : "none yet"],
+          [
+            "Release",
+            <>
+              {status.release ? <ReleaseName release={status.release} /> : "none yet"}
+              <WithdrawnNote withdrawn={status.withdrawn} />
+            </>,
+          ],
           [
             "Head",
             status.head ? (

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { counted, type FamilyView, pagePath, type StatusView } from "../../server/views/index.ts";
-import { Age, Copy, Next, NextWords, Part, ReleaseName, State, Table } from "./parts.tsx";
+import { Age, Copy, Next, NextWords, Part, ReleaseName, State, Table, WithdrawnNote } from "./parts.tsx";
 
 const mostNeeds = 7;
 
@@ -76,11 +76,14 @@ export const FamilyPage: FC<{ family: FamilyView; status: StatusView; now: numbe
             <b>
               <a href={pagePath.component(row.component)}>{row.component}</a>
             </b>,
-            row.release ? (
-              <ReleaseName release={row.release} />
-            ) : (
-              <span class="faint">{row.kind === "internal" ? "internal" : "none yet"}</span>
-            ),
+            <>
+              {row.release ? (
+                <ReleaseName release={row.release} />
+              ) : (
+                <span class="faint">{row.kind === "internal" ? "internal" : "none yet"}</span>
+              )}
+              <WithdrawnNote withdrawn={row.withdrawn} />
+            </>,
             <Age at={row.release?.published} now={now} />,
             row.head ? (
               <code title={row.head.commit}>{row.head.commit.slice(0, 7)}</code>

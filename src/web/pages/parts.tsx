@@ -75,6 +75,19 @@ export const ReleaseName: FC<{ release: { readonly id: string | null; readonly v
     <a href={pagePath.release(release.id)}>{release.version}</a>
   );
 
+/** A newer release that is not to be used. */
+export const WithdrawnNote: FC<{
+  withdrawn: { readonly id: string; readonly version: string; readonly reason: string } | null;
+}> = ({ withdrawn }) =>
+  withdrawn === null ? null : (
+    <span title={withdrawn.reason}>
+      {" "}
+      <a href={pagePath.release(withdrawn.id)}>
+        <State mark="withdrawn" word={`${withdrawn.version} withdrawn`} />
+      </a>
+    </span>
+  );
+
 /** A part of a page under its own head. */
 export const Part: FC<PropsWithChildren<{ title: string; note?: Child }>> = ({ title, note, children }) => (
   <section class="part">
