@@ -35,7 +35,8 @@ async function readReleased(sources: Sources, name: string): Promise<readonly Re
   const rows = await releasesOf(sources.store, name);
   const tags = (await repository.refs()).filter((ref) => ref.name.startsWith("refs/tags/"));
   const found: ReleasedVersion[] = [];
-  for (const { tag } of sortedVersions(tags.map((ref) => ref.name.slice("refs/tags/".length)))) {
+  for (const { tag, prerelease } of sortedVersions(tags.map((ref) => ref.name.slice("refs/tags/".length)))) {
+    if (prerelease !== undefined) continue;
     const commit = tags.find((ref) => ref.name === `refs/tags/${tag}`)?.commit;
     const row = rows.find((each) => each.version === tag);
     if (commit === undefined || (row && row.state !== "published")) continue;

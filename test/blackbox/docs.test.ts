@@ -135,6 +135,9 @@ describe("the commands of the README and of the operations page", () => {
       await run("/bin/sh", ["-c", "echo 'not-a-merge: refuse' > stricter.yaml"], { cwd: folder });
       const told = await shell(replayed?.script ?? "exit 9");
       expect([told.code, told.stdout]).toEqual([0, expect.stringContaining("With stricter.yaml:")]);
+      const train = blocks(await read("docs/releases.md")).find((block) => block.name === "train");
+      const planned = await shell(train?.script ?? "exit 9");
+      expect([planned.code, planned.stdout]).toEqual([0, expect.stringMatching(/greeter +v99\.0\.0 +ready/)]);
       const kept = await shell(operations.map((block) => block.script).join("\n"));
       expect([kept.code, kept.stdout]).toEqual([0, expect.stringContaining("restored-home")]);
     } finally {
