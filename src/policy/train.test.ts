@@ -85,7 +85,17 @@ describe("a place in the train", () => {
     ["failed", "blocked", "fairlead why attacher@v1.1.0"],
   ])("of a release that is %s is %s", (state, expected, command) => {
     const unfinished = { id: "attacher@v1.1.0", version: "v1.1.0", state, reason: "because" };
-    expect(trainItem({ ...attacher, commits: 0, unfinished }, none)).toMatchObject({ state: expected, command });
+    expect(trainItem({ ...attacher, unfinished }, none)).toMatchObject({ state: expected, command });
+  });
+
+  it("of a tag that was pushed by mistake is none where there is nothing to release", () => {
+    const unfinished = { id: "attacher@v1.1.0", version: "v1.1.0", state: "quarantined", reason: "because" };
+    expect(trainItem({ ...attacher, commits: 0, unfinished }, none)).toEqual({ rest: "nothing came since v1.0.0" });
+    const going = { ...unfinished, state: "building" };
+    expect(trainItem({ ...attacher, commits: 0, unfinished: going }, none)).toMatchObject({
+      state: "going",
+      why: "v1.1.0 is building",
+    });
   });
 
   it("of a deployment comes after what it pins, and is no person's until then", () => {

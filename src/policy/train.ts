@@ -93,7 +93,9 @@ export function trainItem(
   const after = facts.pins.flatMap((name) =>
     (planned.get(name) ?? []).filter((version) => namedIn(facts.pinChanges, version)).map((each) => `${name}@${each}`),
   );
-  if (facts.commits === 0 && facts.pinChanges.length === 0 && !facts.unfinished) {
+  // A tag that somebody pushed by mistake asks for no release where there is nothing to release.
+  const wanted = facts.unfinished !== undefined && facts.unfinished.state !== "quarantined";
+  if (facts.commits === 0 && facts.pinChanges.length === 0 && !wanted) {
     if (facts.lastWithdrawn !== undefined)
       return { rest: `${facts.last} was withdrawn and nothing came since: ${facts.lastWithdrawn}` };
     return { rest: facts.last === undefined ? "it has no commit" : `nothing came since ${facts.last}` };
@@ -134,6 +136,8 @@ function whyOf(facts: TrainFacts): string {
       : [`${facts.commits} ${facts.commits === 1 ? "commit" : "commits"} since ${facts.last ?? "the beginning"}`]),
     ...(facts.pinChanges.length === 0 ? [] : [`pins change: ${facts.pinChanges.join(", ")}`]),
   ];
+  const { unfinished } = facts;
+  if (parts.length === 0 && unfinished) return `${unfinished.version} is ${unfinished.state}`;
   const version = facts.reason === "" || parts.includes(facts.reason) ? "" : `${facts.version}: ${facts.reason}`;
   return [...parts, ...(version === "" ? [] : [version])].join("; ");
 }
