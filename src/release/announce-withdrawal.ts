@@ -2,7 +2,7 @@ import { type Clock, err, fault, ok, type Result } from "../core/index.ts";
 import type { EffectHandler, Journal } from "../journal/index.ts";
 import type { ImageRegistry } from "../oci/index.ts";
 import { appendFeed, type Store, type Trx } from "../store/index.ts";
-import { findRelease, publicationSubject, publicationsOf } from "./records.ts";
+import { publicationSubject, publicationsOf } from "./records.ts";
 
 interface WithdrawalOrder {
   readonly releaseId: string;
@@ -37,7 +37,7 @@ export function withdrawalAnnouncer(options: {
   const { store } = options;
 
   async function tell(releaseId: string, state: string, trx: Trx): Promise<void> {
-    const release = await findRelease(store, releaseId);
+    const release = await trx.selectFrom("releases").select("component").where("id", "=", releaseId).executeTakeFirst();
     await appendFeed(store, trx, [
       { at: options.clock.now(), topic: "release", component: release?.component ?? "", subject: releaseId, state },
     ]);
