@@ -1,5 +1,7 @@
+import fc from "fast-check";
+import { RE2JS } from "re2js";
 import { describe, expect, it } from "vitest";
-import { compilePattern } from "./regex.ts";
+import { compilePattern, isPlainlyValid } from "./regex.ts";
 
 describe("patterns from data", () => {
   it.each([
@@ -33,4 +35,37 @@ describe("patterns from data", () => {
     const [first, second] = [compilePattern("^x$"), compilePattern("^x$")];
     expect(first.ok && second.ok && first.value === second.value).toBe(true);
   });
+
+  it.each(["^master$", "^release-1\\.\\d+$", "^(pkg|cmd)/.*\\.go$", "a**", "(?i)a", "a)", "(a", "+a", "[a-z]", "a{2}"])(
+    "compiles %s at once only where it must: what is wrong is told in any case",
+    (source) => {
+      const valid = isValid(source);
+      expect(compilePattern(source).ok).toBe(valid);
+      expect(isPlainlyValid(source) && !valid).toBe(false);
+    },
+  );
+
+  it("takes the usual patterns of branches and paths for valid without compiling them", () => {
+    expect(["^master$", "release-1.3", "^(pkg|cmd)/.*\\.go$", "^docs/|README"].map(isPlainlyValid)).toEqual(
+      Array(4).fill(true),
+    );
+  });
+
+  it("takes nothing for valid that is not", () => {
+    const unit = fc.constantFrom(..."ab./-^$|()*+?\\[]{}1,");
+    const plain = fc.string({ unit }).filter(isPlainlyValid);
+    fc.assert(
+      fc.property(plain, (source) => isValid(source)),
+      { numRuns: 2000 },
+    );
+  });
 });
+
+function isValid(source: string): boolean {
+  try {
+    RE2JS.compile(source);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -20,8 +20,12 @@ export function compilePattern(source: string): Result<Pattern> {
   const known = compiled.get(source);
   if (known) return ok(known);
   try {
-    const machine = RE2JS.compile(source);
-    const pattern: Pattern = { source, matches: (text) => machine.matcher(text).find() };
+    let machine = isPlainlyValid(source) ? undefined : RE2JS.compile(source);
+    const matches = (text: string) => {
+      machine ??= RE2JS.compile(source);
+      return machine.matcher(text).find();
+    };
+    const pattern: Pattern = { source, matches };
     if (compiled.size >= keepAtMost) compiled.clear();
     compiled.set(source, pattern);
     return ok(pattern);
@@ -29,4 +33,53 @@ export function compilePattern(source: string): Result<Pattern> {
     const why = cause instanceof Error ? cause.message : String(cause);
     return err(fault("bad-input", `"${source}" is no RE2 pattern: ${why}`, { cause }));
   }
+}
+
+const literal = /[A-Za-z0-9 _/,:;=@%&~'"<>!#-]/;
+const escaped = new Set([".", "/", "-"]);
+
+/**
+ * Is this a pattern of the most usual kind: letters, dots, anchors, alternatives, groups without flags, one repetition of
+ * each? Compiling is most of the work of checking thousands of jobs, of which few are ever asked to match. `false` says
+ * nothing: compiling tells.
+ */
+export function isPlainlyValid(source: string): boolean {
+  if (source.length > 1000) return false;
+  let depth = 0;
+  let repeatable = false;
+  for (let at = 0; at < source.length; at++) {
+    const character = source.charAt(at);
+    switch (character) {
+      case "^":
+      case "$":
+      case "|":
+        repeatable = false;
+        break;
+      case "(":
+        depth += 1;
+        if (depth > 50 || source.charAt(at + 1) === "?") return false;
+        repeatable = false;
+        break;
+      case ")":
+        depth -= 1;
+        if (depth < 0) return false;
+        repeatable = true;
+        break;
+      case "*":
+      case "+":
+      case "?":
+        if (!repeatable) return false;
+        repeatable = false;
+        break;
+      case "\\":
+        at += 1;
+        if (!escaped.has(source.charAt(at))) return false;
+        repeatable = true;
+        break;
+      default:
+        if (character !== "." && !literal.test(character)) return false;
+        repeatable = true;
+    }
+  }
+  return depth === 0;
 }

@@ -4,7 +4,7 @@ import type { Mount } from "../execute/index.ts";
 import { type Container, type Job, type JsonObject, workingDirectory } from "../jobs/index.ts";
 
 // In a bare process paths are put in place of it by text, so that it must stand nowhere else.
-const toolsInside = "/fairlead-tools";
+export const toolsInside = "/fairlead-tools";
 
 /** Most real jobs start with `runner.sh`, which in Prow's image prepares an engine and then runs its arguments. */
 const tools: Readonly<Record<string, string>> = {
@@ -20,7 +20,7 @@ export async function toolsMount(folder: string): Promise<Mount> {
   return { host, inside: toolsInside, writable: false };
 }
 
-export const pathWithTools = `${toolsInside}:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+export const defaultPath = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Folders of the machine or of ours that no volume may cover. */
 const covered =

@@ -13,7 +13,7 @@ import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
 import { insideUser, type WithCopy } from "./inside.ts";
 import type { Run, RunEnd } from "./model.ts";
-import { emptyVolumes, memoryLimit, pathWithTools, podLines, startFolder, toolsMount } from "./pod.ts";
+import { defaultPath, emptyVolumes, memoryLimit, podLines, startFolder, toolsInside, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
 import { removeTree } from "./remove-tree.ts";
 import {
@@ -367,7 +367,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       terminal: terminal && { typed: terminal.typed },
       cwd: place.cwd,
       env,
-      pathPrefix: scene.progress.tools.flatMap((tool) => (tool.path === undefined ? [] : [tool.path])),
+      // Before whatever PATH the job sets; an image brings its own `runner.sh`.
+      pathPrefix: [
+        ...scene.progress.tools.flatMap((tool) => (tool.path === undefined ? [] : [tool.path])),
+        ...(options.executor.name === "container" ? [] : [toolsInside]),
+      ],
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
       graceMs: run.job.gracePeriodMs,
@@ -462,7 +466,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 /** An image has its own PATH and HOME; a process of this machine gets ours. */
 function baseEnvironment(executor: Executor["name"], cached: boolean): Record<string, string> {
   return {
-    ...(executor === "container" ? {} : { PATH: pathWithTools, HOME: "/home/prow", LANG: "C.UTF-8", TMPDIR: "/tmp" }),
+    ...(executor === "container" ? {} : { PATH: defaultPath, HOME: "/home/prow", LANG: "C.UTF-8", TMPDIR: "/tmp" }),
     ...(cached
       ? { GOCACHE: "/cache/go-build", GOMODCACHE: "/cache/go-mod" }
       : { GOCACHE: "/tmp/go-build", GOMODCACHE: "/tmp/go-mod" }),

@@ -31,7 +31,8 @@ const jobs = [
   "    interval: 24h",
   "    decorate: true",
   "    extra_refs: [{org: seeds, repo: greeter, base_ref: main, path_alias: example.org/greeter}]",
-  `    spec: {containers: [{command: ${script("pwd; test -f build.sh; ! env | grep ^PULL_; ! env | grep ^REPO_")}}]}`,
+  // A job that sets its own PATH finds `runner.sh` all the same.
+  `    spec: {containers: [{env: [{name: PATH, value: '/usr/bin:/bin'}], command: ${script("pwd; test -f build.sh; ! env | grep ^PULL_; ! env | grep ^REPO_")}}]}`,
   "",
 ].join("\n");
 

@@ -57,7 +57,7 @@ function sitDown(signal: AbortSignal, temporary: string): Seat {
   let seen = "";
   let from = 0;
   let look = () => {};
-  const gone = new Promise<number | null>((done) => child.once("close", done));
+  const gone = new Promise<number | null>((done, fail) => child.once("close", done).once("error", fail));
   child.stdout.on("data", (chunk: Buffer) => {
     seen += chunk.toString();
     look();

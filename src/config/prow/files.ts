@@ -79,12 +79,14 @@ async function readSmall(path: string): Promise<string | undefined> {
   return bytes && Buffer.from(bytes).toString("utf8");
 }
 
-/** `undefined` where there is no such file; at most `limit` bytes. */
+/** `undefined` where there is no such file, or no regular one; at most `limit` bytes. */
 export async function readBounded(path: string, limit = largest): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const handle = await open(path).catch(() => undefined);
   if (!handle) return undefined;
   try {
-    const { size } = await handle.stat();
+    const found = await handle.stat();
+    if (!found.isFile()) return undefined;
+    const { size } = found;
     const bytes = new Uint8Array(Math.min(size, limit + 1));
     let at = 0;
     while (at < bytes.length) {

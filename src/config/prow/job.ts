@@ -13,6 +13,7 @@ import { isCloneUri } from "./clone-uri.ts";
 import { type DecorationDefault, decorationOf, resolveDecoration } from "./decoration.ts";
 import { checkInRepoJob, type InRepoLimits } from "./in-repo-limits.ts";
 import { checkLabels } from "./labels.ts";
+import { tellNotActedOn, tellPodNotActedOn } from "./not-acted-on.ts";
 import { checkPod, objects, podOf, textOf } from "./pod.ts";
 import { type Preset, presetsFor, withPresets } from "./presets.ts";
 import { refsOf } from "./refs.ts";
@@ -92,17 +93,6 @@ const injected = {
   periodic: new Set(injectedNames("periodic")),
 };
 
-/** Fields that are kept and shown but not acted on. */
-const notActedOn: Readonly<Record<string, string>> = {
-  error_on_eviction: "nothing is evicted here",
-  reporter_config: "reports to Slack are not sent",
-  rerun_auth_config: "roles of tokens decide who may run a job again",
-  hidden: "every page shows every job",
-  retry: "failed periodics are not started again before their time",
-  prowjob_defaults: "there are no tenants",
-  jenkins_spec: "there is no Jenkins",
-};
-
 /** A job as the rules between jobs see it, and whole where its repository is a component. */
 export interface JobRead {
   readonly outline: JobOutline;
@@ -113,8 +103,6 @@ export interface JobRead {
 export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Complaints): JobRead {
   const read = structOf(entry.value, entry.path, members[entry.type], complaints);
   const name = nameOf(read);
-  for (const [field, why] of Object.entries(notActedOn))
-    if (read.has(field)) complaints.ignored(read.at(field), field, why);
   const cluster = read.text("cluster") || "default";
   if (cluster !== "default") complaints.ignored(read.at("cluster"), "cluster", "jobs run where Fairlead runs");
   const labels = read.record("labels");
@@ -125,6 +113,7 @@ export function jobOf(entry: JobEntry, around: JobSurroundings, complaints: Comp
   const repository = entry.repository ?? (main ? `${main.org}/${main.repo}` : "");
   const decorate = read.bool("decorate") ?? around.decorateAll;
   const own = decorationOf(read.raw("decoration_config"), read.at("decoration_config"), complaints);
+  tellNotActedOn(read, own, complaints);
   const decoration = decorate ? resolveDecoration(own, around.decorationDefaults, { repository, cluster }) : undefined;
   const agent = read.text("agent") ?? "kubernetes";
   if (around.inRepo) {
@@ -262,6 +251,7 @@ function podFor(
     return {};
   }
   const plain = podOf(read.raw("spec") ?? null, read.at("spec"), complaints);
+  tellPodNotActedOn(plain, read, complaints);
   const { pod, conflicts } = withPresets(plain, presetsFor(labels, around.presets));
   for (const conflict of conflicts)
     read.wrong("spec", "preset-conflict", conflict, "presets cannot be overridden: rename one of the two");

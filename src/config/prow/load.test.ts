@@ -398,6 +398,21 @@ describe("files", () => {
     expect(errors(await read({}))).toMatchObject([{ code: "no-such-file", file: "jobs" }]);
   });
 
+  it("are found by absolute paths too", async () => {
+    await read({ "jobs/a.yaml": presubmit(), "config.yaml": "{}" });
+    const elsewhere = await mkdtemp(join(tmpdir(), "prow-family-"));
+    const paths = { config: join(folder, "config.yaml"), jobs: [join(folder, "jobs")] };
+    const reading = await read({}, { folder: elsewhere, ...paths });
+    await rm(elsewhere, { recursive: true });
+    expect(reading.diagnostics).toEqual([]);
+    expect(reading.jobs).toHaveLength(1);
+  });
+
+  it("that are folders where one file is wanted are named", async () => {
+    const found = errors(await read({ "jobs/a.yaml": presubmit() }, { config: "jobs" }));
+    expect(found).toMatchObject([{ code: "no-such-file", file: "jobs", message: "is no file that can be read" }]);
+  });
+
   it("with one wrong job give no job at all", async () => {
     const reading = await read({ "jobs/a.yaml": presubmit(), "jobs/b.yaml": periodic() });
     expect([reading.jobs, errors(reading).length]).toEqual([[], 1]);
@@ -425,9 +440,24 @@ describe("what is not acted on", () => {
     expect(errors(reading)).toEqual([]);
     expect(reading.diagnostics.map((each) => [each.code, each.file, each.line, each.message])).toEqual([
       ["unknown-key", "jobs/a.yaml", 7, expect.stringMatching(/^"colour" is ignored \(once\)/)],
-      ["not-acted-on", "jobs/a.yaml", 6, expect.stringMatching(/^hidden \(once\)/)],
       ["not-acted-on", "jobs/a.yaml", 5, expect.stringMatching(/^cluster \(2 times\)/)],
+      ["not-acted-on", "jobs/a.yaml", 6, expect.stringMatching(/^hidden \(once\)/)],
       ["not-acted-on", "jobs/b.yaml", 4, expect.stringMatching(/^agent tekton-pipeline \(once\)/)],
+    ]);
+  });
+
+  it("is told of decoration and pods too", async () => {
+    const decoration = "decoration_config: {pod_unscheduled_timeout: 5m, gcs_configuration: {local_output_dir: /x}}";
+    const spec =
+      "{serviceAccountName: a, nodeSelector: {b: c}, containers: [{name: d, command: [e]}, {name: f, args: [g]}]}";
+    const reading = await read({ "jobs/a.yaml": pod(spec, "decorate: true", decoration) });
+    expect(errors(reading)).toEqual([]);
+    expect(reading.diagnostics.map(({ line, message }) => [line, message.split(" (once)")[0]])).toEqual([
+      [5, "decoration_config.pod_unscheduled_timeout"],
+      [5, "decoration_config.gcs_configuration.local_output_dir"],
+      [6, "spec.serviceAccountName"],
+      [6, "spec.nodeSelector"],
+      [6, "containers after the first"],
     ]);
   });
 });
@@ -531,5 +561,5 @@ describe("hostile input is read within bounds", () => {
     );
     const reading = await read({ "jobs/a.yaml": `periodics:\n${jobs.join("\n")}\n` });
     expect([reading.counts.periodics, errors(reading)]).toEqual([100_000, []]);
-  });
+  }, 180_000);
 });

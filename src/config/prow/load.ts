@@ -70,7 +70,8 @@ export async function readProw(request: ProwRequest): Promise<ProwReading> {
         file: file.name,
         line: 1,
         column: 1,
-        message: "cannot be read",
+        message: "is no file that can be read",
+        hint: file.name === request.config ? "prow.config is absolute, or relative to the family file" : undefined,
       });
   }
   const hash = hashOfFiles(request, files);

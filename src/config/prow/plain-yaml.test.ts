@@ -206,5 +206,5 @@ describe("the plain reader", () => {
       }),
       { numRuns: 20_000 },
     );
-  });
+  }, 180_000);
 });
