@@ -42,13 +42,17 @@ async function settled(version: string): Promise<Row> {
 describe("tags that are pushed", () => {
   it("by the dozen are judged one by one, and each is told of", async () => {
     const names = Array.from({ length: 12 }, (_, n) => `v${n + 2}.7.0`);
-    for (const name of names) await git("tag", name, "origin/main");
+    await git("commit", "-q", "--allow-empty", "-m", "On no branch");
+    for (const name of names) await git("tag", name);
     const pushed = await git("push", "origin", ...names.map((name) => `refs/tags/${name}`));
     expect(pushed.code).toBe(0);
     for (const name of names) expect(pushed.stderr).toContain(name);
     const all = await releases();
     expect(names.filter((name) => all.some((row) => row.version === name))).toEqual(names);
-    await git("push", "origin", ...names.map((name) => `:refs/tags/${name}`));
+    expect(all.every((row) => row.state === "quarantined")).toBe(true);
+    const gone = await git("push", "origin", ...names.map((name) => `:refs/tags/${name}`));
+    expect(gone.code).toBe(0);
+    await git("reset", "-q", "--hard", "origin/main");
   });
 
   it.each(["--force", "-rf", "a/../b", "v1.0.0;reboot", "$(reboot)", "refs/heads/main", "v1.0.0/v1.0.0"])(
@@ -58,7 +62,7 @@ describe("tags that are pushed", () => {
       const pushed = await git("push", "origin", `refs/tags/${name}:refs/tags/${name}`);
       const rows = (await one(name)).filter((row) => row.state !== "quarantined");
       expect(rows).toEqual([]);
-      if (pushed.code === 0) expect(pushed.stderr).toMatch(/no version|no release|tag of the Go module/);
+      expect(pushed.stderr).not.toContain("is building");
       expect((await family.fairlead("status")).code).toBe(0);
     },
   );
