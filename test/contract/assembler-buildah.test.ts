@@ -1,25 +1,19 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { must, ok, sha256Hex, systemIds } from "../../src/core/index.ts";
 import { chooseCompression, createAssembler } from "../../src/images/index.ts";
-import {
-  type BlobStore,
-  type Descriptor,
-  type ImageManifest,
-  mediaTypes,
-  openFsBlobStore,
-} from "../../src/oci/index.ts";
-import { programPath } from "../fixtures/programs.ts";
+import { type BlobStore, type Descriptor, mediaTypes, openFsBlobStore } from "../../src/oci/index.ts";
+import { buildah, type PrivateBuildah, privateBuildah } from "../fixtures/private-buildah.ts";
 
-const buildah = process.getuid?.() === 0 ? programPath("buildah") : undefined;
 const epoch = 1_700_000_000_000;
 let root: string;
 let blobs: BlobStore;
 let base: Descriptor;
+let theirs: PrivateBuildah;
 
 /** One feature each; the base is `localhost/base:1`. */
 const dockerfiles: Readonly<Record<string, string>> = {
@@ -57,8 +51,6 @@ const dockerfiles: Readonly<Record<string, string>> = {
 
 const run = (program: string, args: readonly string[], cwd = root) =>
   execFileSync(program, args, { cwd, encoding: "utf8", stdio: "pipe", maxBuffer: 1 << 26 }).trim();
-const withStorage = (...args: readonly string[]) =>
-  run("buildah", ["--storage-driver", "vfs", "--root", join(root, "store"), "--runroot", join(root, "run"), ...args]);
 
 /** Three layers: modes, owners and links; a whiteout, an opaque folder and a hard link; a file that was taken away. */
 async function makeBase(): Promise<Descriptor> {
@@ -123,51 +115,17 @@ function makeContext(dockerfile: string, ignore: boolean): string {
   return folder;
 }
 
-/** Every file with kind, mode, owner, link and content, as it is when the image is laid down. */
-function filesOf(image: string): readonly string[] {
-  const container = withStorage("from", "--pull-never", image);
-  const folder = withStorage("mount", container);
-  const listed = run("find", [".", "-mindepth", "1", "-printf", "%P %y %m %U:%G %l\\n"], folder).split("\n");
-  const sums = run("sh", ["-c", "find . -type f -exec sha256sum {} +"], folder).split("\n");
-  withStorage("rm", container);
-  return [...listed, ...sums].sort();
-}
-
-function configurationOf(image: string): Record<string, unknown> {
-  const { OCIv1, Docker } = JSON.parse(withStorage("inspect", "--type", "image", image));
-  const config: Record<string, unknown> = { ...OCIv1.config };
-  const labels = Object.entries({ ...OCIv1.config.Labels }).filter(([name]) => name !== "io.buildah.version");
-  const { Healthcheck, Shell, OnBuild } = Docker.config;
-  return {
-    ...config,
-    Labels: Object.fromEntries(labels),
-    Env: [...OCIv1.config.Env].sort(),
-    more: [Healthcheck ?? null, Shell ?? null, OnBuild ?? []],
-    platform: [OCIv1.os, OCIv1.architecture],
-  };
-}
-
 beforeAll(async () => {
   // buildah makes an image name of the path, and those are lower case.
   root = join(tmpdir(), `assembler-buildah-${systemIds.hex(8)}`);
   mkdirSync(root);
   blobs = await openFsBlobStore({ root: join(root, "blobs"), ids: systemIds });
   if (buildah === undefined) return;
+  theirs = privateBuildah(root, () => blobs);
   base = await makeBase();
-  await importImage(base, "localhost/base:1");
+  await theirs.importImage(base, "localhost/base:1");
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-async function importImage(image: Descriptor, name: string): Promise<void> {
-  // Not as an OCI layout, in which buildah finds no manifest of Docker's type.
-  const folder = mkdtempSync(join(root, "image-"));
-  const bytes = must(await blobs.readAll(image.digest, 1e7));
-  writeFileSync(join(folder, "version"), "Directory Transport Version: 1.1\n");
-  writeFileSync(join(folder, "manifest.json"), bytes);
-  const { config, layers }: ImageManifest = JSON.parse(Buffer.from(bytes).toString());
-  for (const { digest } of [config, ...layers]) linkSync(blobs.pathOf(digest), join(folder, digest.slice(7)));
-  withStorage("tag", withStorage("pull", "-q", `dir:${folder}`), name);
-}
 
 describe.skipIf(buildah === undefined)("the assembler beside buildah (skipped without buildah and root)", () => {
   it.each(Object.entries(dockerfiles))("makes the same files and the same configuration: %s", async (name, text) => {
@@ -190,7 +148,7 @@ describe.skipIf(buildah === undefined)("the assembler beside buildah (skipped wi
         index: false,
       }),
     );
-    await importImage(image.root, "localhost/ours:1");
+    await theirs.importImage(image.root, "localhost/ours:1");
     const how = [
       "--isolation",
       "chroot",
@@ -202,10 +160,10 @@ describe.skipIf(buildah === undefined)("the assembler beside buildah (skipped wi
       `${epoch / 1000}`,
     ];
     const given = ["--label", "org.opencontainers.image.version=v1", "--build-arg", "given=from outside"];
-    withStorage("bud", "-q", ...how, ...given, "-t", "localhost/theirs:1", context);
-    const ours = filesOf("localhost/ours:1");
-    expect(ours).toEqual(filesOf("localhost/theirs:1"));
+    theirs.run("bud", "-q", ...how, ...given, "-t", "localhost/theirs:1", context);
+    const ours = theirs.filesOf("localhost/ours:1");
+    expect(ours).toEqual(theirs.filesOf("localhost/theirs:1"));
     expect(ours.length).toBeGreaterThan(1);
-    expect(configurationOf("localhost/ours:1")).toEqual(configurationOf("localhost/theirs:1"));
+    expect(theirs.configurationOf("localhost/ours:1")).toEqual(theirs.configurationOf("localhost/theirs:1"));
   });
 });
