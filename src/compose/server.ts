@@ -11,7 +11,7 @@ import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler, createOutsideBuilder } from "../images/index.ts";
+import { chooseCompression, createAssembler, createImageInspector, createOutsideBuilder } from "../images/index.ts";
 import {
   adoptComponent,
   allComponents,
@@ -217,6 +217,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const executor = made.value;
   const ended = options.listen ? await executor.sweep() : 0;
   const building = await createImageExecutor(executor, execution);
+  const inspector = createImageInspector(blobs);
   if (ended > 0) options.tell(`ended ${ended} processes that an earlier server left running`);
   if (options.listen) await sweepToolchains(home.toolchains);
   for (const left of options.listen ? await readdir(home.work) : []) await removeTree(join(home.work, left));
@@ -348,6 +349,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
         compression: chooseCompression(),
         outside: createOutsideBuilder({ executor: building.executor }),
       }),
+      inspector,
+      cage: building.executor,
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
       withCopy: (user, internal, commit) => sharedActs.withCopy(user, internal, commit),
@@ -395,6 +398,14 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     tagObject: async (component, tag) =>
       (await (await git.open(component)).refs()).find((ref) => ref.name === `refs/tags/${tag}`)?.object,
     attachProof: prover.attach,
+    inspector,
+    declaredPlatforms: async (name, commit) => {
+      const component = family().components.find((each) => each.name === name);
+      const configuration = component && (await configurationAt(component, commit));
+      if (configuration && !configuration.ok) return configuration;
+      const images = configuration?.value.images ?? [];
+      return ok(new Map(images.map((image) => [image.name, image.platforms.map((each) => each.platform)])));
+    },
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
   });
 

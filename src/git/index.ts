@@ -5,4 +5,5 @@ export { createGit, type GitOptions } from "./git.ts";
 export type * from "./model.ts";
 export type { TreeEntry } from "./object-reader.ts";
 export { announceBranches } from "./origin-refs.ts";
+export { hideOtherTags } from "./other-tags.ts";
 export { gitEnvironment, spawnGit } from "./run-git.ts";

@@ -3,3 +3,4 @@ export { type Compression, chooseCompression } from "./layers/compression.ts";
 export type * from "./model.ts";
 export { createOutsideBuilder } from "./outside/outside-builder.ts";
 export { type TakenImage, takeImage } from "./taken/take-image.ts";
+export { createImageInspector, type EntrypointFile, type ImageInspector } from "./taken/inspect-image.ts";

@@ -1,6 +1,7 @@
 import { type Clock, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
+import type { ImageInspector } from "../images/index.ts";
 import type { EffectHandler, Journal } from "../journal/index.ts";
-import type { BlobStore, ImageRegistry } from "../oci/index.ts";
+import type { BlobStore, ImageRegistry, Platform } from "../oci/index.ts";
 import type { Store, Trx } from "../store/index.ts";
 import { proofAttacher } from "./attach-proof.ts";
 import { rootOf } from "./canary.ts";
@@ -12,6 +13,7 @@ import {
   nextToCopy,
   publicationSubject,
   publicationsOf,
+  releaseBefore,
   type StoredPublication,
   type StoredRelease,
 } from "./records.ts";
@@ -33,6 +35,12 @@ export interface ReleasePublisherOptions {
   readonly attachProof: (releaseId: string, registry: ImageRegistry) => Promise<Result<void>>;
   /** Image names that the family file gives the component; `undefined`: not said. */
   readonly ownedImages: (component: string) => readonly string[] | undefined;
+  readonly inspector: ImageInspector;
+  /** What the release configuration of the commit lists, by image; those that a script makes are not in it. */
+  readonly declaredPlatforms: (
+    component: string,
+    commit: string,
+  ) => Promise<Result<ReadonlyMap<string, readonly Platform[]>>>;
 }
 
 interface ReleaseOrder {
@@ -87,9 +95,17 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
       const owned = options.ownedImages(release.component) ?? [];
       const missing = owned.filter((name) => !images.some((image) => image.name === name));
       if (missing.length > 0) return err(fault("refused", `the build made no image ${missing.join(", ")}`));
+      const declared = await options.declaredPlatforms(release.component, release.commit_id);
+      if (!declared.ok) return declared;
+      const before = await releaseBefore(store, release);
       for (const image of images) {
-        const expected = { commit: release.commit_id, version: release.version };
-        const verified = await verifyImage(options.blobs, image.name, rootOf(image), expected);
+        const expected = {
+          commit: release.commit_id,
+          version: release.version,
+          declared: declared.value.get(image.name),
+          before: before && { version: before.version, platforms: before.platforms.get(image.name) ?? [] },
+        };
+        const verified = await verifyImage(options.blobs, options.inspector, image.name, rootOf(image), expected);
         if (!verified.ok) return verified;
       }
       return ok(async (trx) => {

@@ -1,6 +1,8 @@
 import type { Selectable } from "kysely";
+import { z } from "zod";
 import { hashOf } from "../core/index.ts";
-import type { ReleaseState } from "../family/index.ts";
+import { compareVersions, parseVersionTag, type ReleaseState } from "../family/index.ts";
+import type { Platform } from "../oci/index.ts";
 import type { Finding, Unchecked } from "../policy/index.ts";
 import {
   appendFeed,
@@ -146,6 +148,48 @@ async function feedRelease(
 
 export async function builtImages(store: Store, runId: string): Promise<readonly Selectable<BuiltImageRow>[]> {
   return await store.db.selectFrom("built_images").selectAll().where("run_id", "=", runId).orderBy("name").execute();
+}
+
+/**
+ * The published release of the same major that stands highest below this one, candidates aside, with what its images run
+ * on; `undefined`: it is the first of its major.
+ */
+export async function releaseBefore(
+  store: Store,
+  release: Pick<StoredRelease, "component" | "version">,
+): Promise<
+  { readonly version: string; readonly platforms: ReadonlyMap<string, readonly Platform[]> } | undefined
+> {
+  const own = parseVersionTag(release.version);
+  if (!own.ok) return undefined;
+  const rows = await store.db
+    .selectFrom("releases")
+    .select(["version", "run_id"])
+    .where("component", "=", release.component)
+    .where("state", "=", "published")
+    .where("prerelease", "=", 0)
+    .execute();
+  const below = rows.flatMap((row) => {
+    const version = parseVersionTag(row.version);
+    if (!version.ok || row.run_id === null) return [];
+    const counts = version.value.major === own.value.major && compareVersions(version.value, own.value) < 0;
+    return counts ? [{ version: version.value, tag: row.version, run: row.run_id }] : [];
+  });
+  const last = below.sort((a, b) => compareVersions(a.version, b.version)).at(-1);
+  if (!last) return undefined;
+  const images = await builtImages(store, last.run);
+  return { version: last.tag, platforms: new Map(images.map((image) => [image.name, platformsOf(image.platforms)])) };
+}
+
+const platformsSchema = z.array(
+  z.object({
+    platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }),
+  }),
+);
+
+function platformsOf(text: string): readonly Platform[] {
+  const parsed = platformsSchema.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data.map((each) => each.platform) : [];
 }
 
 export async function publicationsOf(db: Store["db"] | Trx, releaseId: string): Promise<readonly StoredPublication[]> {

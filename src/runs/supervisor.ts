@@ -4,9 +4,10 @@ import type { Readable } from "node:stream";
 import { type Clock, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Executor, Mount, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
-import { announceBranches, type Git, type JobCheckout } from "../git/index.ts";
-import type { Assembler } from "../images/index.ts";
+import { announceBranches, type Git, hideOtherTags, type JobCheckout } from "../git/index.ts";
+import type { Assembler, ImageInspector } from "../images/index.ts";
 import { type Container, containersOf, expandArguments, jobEnvironment, withSecretsGiven } from "../jobs/index.ts";
+import type { Platform as OciPlatform } from "../oci/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
 import { createConclusions, endOf, type Progress } from "./conclusion.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
@@ -31,6 +32,7 @@ import type { Secrets } from "./secret-sources.ts";
 import { type GivenSecrets, secretMounts, secretsFor } from "./secrets.ts";
 import { aborted, checkoutStop, notRun, type Stop, stopOf } from "./stops.ts";
 import { provideTools } from "./toolchain-step.ts";
+import { checkVersion } from "./version-check.ts";
 
 /** Reads what a revision says about how it is built; from git objects, never from a tree that a job could change. */
 export type ReadReleaseConfiguration = (
@@ -55,6 +57,9 @@ export interface SupervisorOptions {
   /** The run's page. */
   readonly runUrl: (id: string) => string;
   readonly assembler: Assembler;
+  readonly inspector: ImageInspector;
+  /** Where binaries of images are started to say their version: the cage, whatever runs the jobs. */
+  readonly cage: Executor;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
   readonly toolchains: Toolchains;
   /** A person opens the environment of a run instead of having it carried out. */
@@ -166,6 +171,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const main = mainTree(checkedOut);
     progress.testedCommit = user?.value.tested ?? main?.finalSha;
     progress.testedTree = user ? undefined : main?.tree;
+    const tag = /^refs\/tags\/(.+)$/.exec(run.ref)?.[1];
+    const hidden = main && tag !== undefined ? await hideOtherTags(main.directory, tag, main.finalSha) : [];
+    if (hidden.length > 0) log.line(`fairlead: other tags on this commit are left out: ${hidden.join(", ")}`);
     for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
     if (scene.signal.aborted) return aborted(scene.signal);
     const cwd = startFolder(insideGopath, refs);
@@ -260,7 +268,37 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const stop = await step(scene, place, name, ["/bin/sh", "-ec", script], until - options.clock.now());
       if (stop.state !== "success") return stop;
     }
-    return { state: "success", description: "succeeded" };
+    return (
+      (await versionStep(scene, place.folder, configuration.value)) ?? { state: "success", description: "succeeded" }
+    );
+  }
+
+  /** Of a release: what its binaries print is the tag, wherever they can be started here. */
+  async function versionStep(
+    { run, attempt, log, progress }: Scene,
+    folder: string,
+    configuration: ReleaseConfiguration,
+  ): Promise<Stop | undefined> {
+    const tag = /^refs\/tags\/(.+)$/.exec(run.ref)?.[1];
+    if (run.tier !== "release" || tag === undefined) return undefined;
+    for (const image of progress.images) {
+      const platforms: { readonly platform: OciPlatform; readonly digest: string }[] = JSON.parse(image.platforms);
+      const verdict = await checkVersion({
+        executor: options.cage,
+        inspector: options.inspector,
+        platforms,
+        asked: configuration.images.find((each) => each.name === image.name)?.version,
+        tag,
+        place: { runId: run.id, buildId: attempt.buildId, tier: run.tier, folder },
+      });
+      if (verdict.kind === "agrees") log.line(`fairlead: image ${image.name}: its binary prints ${tag}`);
+      if (verdict.kind === "unchecked")
+        log.line(`fairlead: image ${image.name}: what its binary prints was not checked: ${verdict.why}`);
+      if (verdict.kind !== "differs") continue;
+      log.line(`fairlead: image ${image.name}: ${verdict.why}; \`version:\` of .fairlead.yaml says how it is asked`);
+      return { state: "failure", description: `image ${image.name} is not of version ${tag}: ${verdict.why}` };
+    }
+    return undefined;
   }
 
   /** The component's own script pushes; what it pushed is the run's from then on, checked as what is assembled. */

@@ -13,14 +13,17 @@ import {
 const skopeo = programPath("skopeo");
 const bwrap = programPath("bwrap");
 
-/** An image without a layer, as a layout, and a script that finds what to push as kubernetes-csi's build.make does. */
+/** An image of one script, as a layout, and a script that finds what to push as kubernetes-csi's build.make does. */
 const build = [
   "set -e",
   'put() { sum=$(printf %s "$1" | sha256sum | cut -d\' \' -f1); mkdir -p out/blobs/sha256; printf %s "$1" > out/blobs/sha256/$sum; }',
-  'put \'{"architecture":"amd64","os":"linux","config":{"Entrypoint":["/none"]},"rootfs":{"type":"layers","diff_ids":[]}}\'',
+  "mkdir -p tree out/blobs/sha256; echo echo hello > tree/hello; chmod 755 tree/hello",
+  "tar -C tree --mtime=@0 --owner=0 --group=0 -cf layer.tar hello; layer=$(sha256sum layer.tar | cut -d' ' -f1)",
+  "cp layer.tar out/blobs/sha256/$layer; layersize=$(stat -c %s layer.tar)",
+  'put "{\\"architecture\\":\\"amd64\\",\\"os\\":\\"linux\\",\\"config\\":{\\"Entrypoint\\":[\\"/hello\\"]},\\"rootfs\\":{\\"type\\":\\"layers\\",\\"diff_ids\\":[\\"sha256:$layer\\"]}}"',
   "config=$sum",
   "size=$(stat -c %s out/blobs/sha256/$config)",
-  'put "{\\"schemaVersion\\":2,\\"mediaType\\":\\"application/vnd.oci.image.manifest.v1+json\\",\\"config\\":{\\"mediaType\\":\\"application/vnd.oci.image.config.v1+json\\",\\"digest\\":\\"sha256:$config\\",\\"size\\":$size},\\"layers\\":[]}"',
+  'put "{\\"schemaVersion\\":2,\\"mediaType\\":\\"application/vnd.oci.image.manifest.v1+json\\",\\"config\\":{\\"mediaType\\":\\"application/vnd.oci.image.config.v1+json\\",\\"digest\\":\\"sha256:$config\\",\\"size\\":$size},\\"layers\\":[{\\"mediaType\\":\\"application/vnd.oci.image.layer.v1.tar\\",\\"digest\\":\\"sha256:$layer\\",\\"size\\":$layersize}]}"',
   "size=$(stat -c %s out/blobs/sha256/$sum)",
   'printf %s "{\\"schemaVersion\\":2,\\"manifests\\":[{\\"mediaType\\":\\"application/vnd.oci.image.manifest.v1+json\\",\\"digest\\":\\"sha256:$sum\\",\\"size\\":$size}]}" > out/index.json',
   'echo \'{"imageLayoutVersion":"1.0.0"}\' > out/oci-layout',
@@ -95,7 +98,7 @@ describe.skipIf(!skopeo || !bwrap)("a `push` script (skipped without skopeo and 
     const config = await (await fetch(`${family.url()}/v2/fam/greeter/blobs/${document.config.digest}`)).json();
     expect(config).toMatchObject({
       config: {
-        Entrypoint: ["/none"],
+        Entrypoint: ["/hello"],
         Labels: { "org.opencontainers.image.revision": commit, "org.opencontainers.image.version": "canary" },
       },
     });

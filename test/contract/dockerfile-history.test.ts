@@ -232,7 +232,7 @@ describe.skipIf(all.length === 0 || buildah === undefined)(
         await theirs.importImage(image.value.root, "localhost/ours:1");
         const how = ["--isolation", "chroot", "--format", "docker", "--layers=false", "--timestamp", `${epoch / 1000}`];
         const given = Object.entries(args).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
-        theirs.run(
+        await theirs.runBeside(
           "bud",
           "-q",
           ...how,

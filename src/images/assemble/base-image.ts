@@ -2,6 +2,7 @@ import { err, type Fault, fault, ok, type Result } from "../../core/index.ts";
 import {
   type BlobStore,
   type Descriptor,
+  type Digest,
   type ImageConfig,
   largestManifest,
   mediaTypes,
@@ -55,7 +56,7 @@ export async function draftFrom(
 export async function draftOfManifest(
   reading: Pick<BaseReading, "blobs" | "layers">,
   name: string,
-  manifest: Descriptor,
+  manifest: { readonly digest: Digest; readonly mediaType?: string },
   platform: Platform,
 ): Promise<Result<Draft>> {
   const windows = platform.os === "windows";

@@ -6,12 +6,11 @@ import { imagePath } from "./copy.ts";
 import { type Draft, usualPath } from "./draft.ts";
 import { locate, type TreeFile } from "./image-tree.ts";
 
-/** An image whose entrypoint is missing or cannot run is made all the same; that it will not start is said. */
-export async function entrypointWarnings(draft: Draft, platform: Platform): Promise<readonly Fault[]> {
+/** Where the program that an image starts stands; `undefined`: it starts none, or PATH finds none. */
+export function entrypointFile(draft: Draft, platform: Platform) {
   const { config, tree } = draft;
-  const warn = (message: string, hint?: string) => [fault("bad-input", message, { hint })];
   const [program] = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
-  if (program === undefined) return warn("the image has neither ENTRYPOINT nor CMD");
+  if (program === undefined) return undefined;
   const windows = platform.os === "windows";
   const workingDir = config.WorkingDir ?? "/";
   const named = windows ? /[\\/]/.test(program) : program.includes("/");
@@ -19,10 +18,20 @@ export async function entrypointWarnings(draft: Draft, platform: Platform): Prom
   const places = named
     ? [imagePath(workingDir, program, windows)]
     : folders.map((each) => imagePath("/", `${each}/${program}`, windows));
-  const found = places.map((path) => locate(tree, path)?.node).find((node) => node !== undefined);
+  return { program, named, node: places.map((path) => locate(tree, path)?.node).find((node) => node !== undefined) };
+}
+
+/** An image whose entrypoint is missing or cannot run is made all the same; that it will not start is said. */
+export async function entrypointWarnings(draft: Draft, platform: Platform): Promise<readonly Fault[]> {
+  const { config, tree } = draft;
+  const warn = (message: string, hint?: string) => [fault("bad-input", message, { hint })];
+  const starts = entrypointFile(draft, platform);
+  if (!starts) return warn("the image has neither ENTRYPOINT nor CMD");
+  const { program, named, node: found } = starts;
+  const windows = platform.os === "windows";
   if (!found) {
     if (!tree.complete || (windows && !named)) return [];
-    const elsewhere = locate(tree, imagePath(workingDir, program.replace(/^.*[\\/]/, ""), windows));
+    const elsewhere = locate(tree, imagePath(config.WorkingDir ?? "/", program.replace(/^.*[\\/]/, ""), windows));
     return warn(
       `the entrypoint ${program} is not in the image`,
       elsewhere?.node ? `/${elsewhere.path} is: a relative destination of COPY counts from WORKDIR` : undefined,
@@ -40,7 +49,7 @@ export async function entrypointWarnings(draft: Draft, platform: Platform): Prom
     : warn(`the entrypoint ${program} is for ${kind.architecture}, the image for ${architecture}`);
 }
 
-async function headOf(file: TreeFile): Promise<Uint8Array> {
+export async function headOf(file: TreeFile): Promise<Uint8Array> {
   const opened = await file.open();
   if (!opened.ok) return new Uint8Array(0);
   for await (const chunk of opened.value) return Uint8Array.from(chunk.subarray(0, 4096));
