@@ -8,7 +8,7 @@ import { createProcessExecutor } from "../src/execute/process/index.ts";
 import { readMachine } from "../src/execute/process/machine.ts";
 import { createGit } from "../src/git/index.ts";
 import { type Job, jobDefaults } from "../src/jobs/index.ts";
-import { createImageInspector } from "../src/images/index.ts";
+import { createImageInspector, createLeftImages } from "../src/images/index.ts";
 import { openFsBlobStore } from "../src/oci/index.ts";
 import { createFsResultStore } from "../src/results/index.ts";
 import { createSupervisor, type Run, stubSecrets } from "../src/runs/index.ts";
@@ -64,6 +64,7 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
   });
   const family = readFamilyFile("f", `family: b\ncomponents: {bench: {repository: "file://${upstream}"}}\n`, {}).family;
   if (!family) throw new Error("no family");
+  const blobs = await openFsBlobStore({ root: join(root, "blobs"), ids: systemIds });
   const supervisor = createSupervisor({
     secrets: stubSecrets,
     clock: systemClock,
@@ -73,7 +74,8 @@ export async function measureNoOpRun(folder: string): Promise<NoOpFigures> {
     results: createFsResultStore({ root: join(root, "results"), ids: systemIds }),
     runUrl: () => "",
     assembler: { assemble: () => Promise.reject(new Error("no image is built here")) },
-    inspector: createImageInspector(await openFsBlobStore({ root: join(root, "blobs"), ids: systemIds })),
+    inspector: createImageInspector(blobs),
+    leftImages: createLeftImages(blobs),
     cage: executor,
     toolchains: { provide: async () => err(fault("missing-need", "none is asked for")) },
     readReleaseConfiguration: () => Promise.reject(new Error("a command is run")),

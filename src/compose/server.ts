@@ -11,7 +11,7 @@ import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler, createImageInspector, createOutsideBuilder } from "../images/index.ts";
+import { chooseCompression, createAssembler, createImageInspector, createLeftImages, createOutsideBuilder } from "../images/index.ts";
 import {
   adoptComponent,
   allComponents,
@@ -350,6 +350,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
         outside: createOutsideBuilder({ executor: building.executor }),
       }),
       inspector,
+      leftImages: createLeftImages(blobs),
       cage: building.executor,
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),

@@ -4,3 +4,4 @@ export type * from "./model.ts";
 export { createOutsideBuilder } from "./outside/outside-builder.ts";
 export { type TakenImage, takeImage } from "./taken/take-image.ts";
 export { createImageInspector, type EntrypointFile, type ImageInspector } from "./taken/inspect-image.ts";
+export { createLeftImages, type LeftImages } from "./taken/left-image.ts";

@@ -98,28 +98,32 @@ export async function collectPushed(step: PushedStep): Promise<Result<readonly B
     if (!chosen.ok) return wrong(chosen.error);
     const taken = await step.door.take(chosen.value, step.labels);
     if (!taken.ok) return wrong(taken.error);
-    const { root, platforms, warnings } = taken.value;
+    const { root, warnings } = taken.value;
     for (const warning of warnings) step.log.line(`fairlead: image ${name}: warning: ${warning}`);
     step.log.line(`fairlead: image ${name} was pushed as ${chosen.value.tag} and is kept as ${root.digest}`);
-    images.push({
-      name,
-      digest: root.digest,
-      mediaType: root.mediaType,
-      size: root.size,
-      platforms: JSON.stringify(platforms),
-      warnings,
-      // What a script did is its own: no base and no tool is claimed for it.
-      making: JSON.stringify({
-        by: "job",
-        isolation: step.inForce.isolation,
-        network: step.inForce.network,
-        caches: step.inForce.caches,
-        toolchain: step.inForce.container === undefined ? {} : { container: step.inForce.container },
-        bases: [],
-      }),
-    });
+    images.push(imageOfJob(name, taken.value, step.inForce));
   }
   return ok(images);
+}
+
+/** An image that a script made: what it did is its own, so no base and no tool is claimed for it. */
+export function imageOfJob(name: string, { root, platforms, warnings }: TakenImage, inForce: InForce): BuiltImage {
+  return {
+    name,
+    digest: root.digest,
+    mediaType: root.mediaType,
+    size: root.size,
+    platforms: JSON.stringify(platforms.map(({ platform, digest, diffIds }) => ({ platform, digest, diffIds }))),
+    warnings,
+    making: JSON.stringify({
+      by: "job",
+      isolation: inForce.isolation,
+      network: inForce.network,
+      caches: inForce.caches,
+      toolchain: inForce.container === undefined ? {} : { container: inForce.container },
+      bases: [],
+    }),
+  };
 }
 
 /** The tag that this run is for; else the only image there is. Scripts leave tags of single platforms beside it. */

@@ -5,7 +5,7 @@ import { type Clock, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Executor, Mount, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import { announceBranches, type Git, hideOtherTags, type JobCheckout } from "../git/index.ts";
-import type { Assembler, ImageInspector } from "../images/index.ts";
+import type { Assembler, ImageInspector, LeftImages } from "../images/index.ts";
 import { type Container, containersOf, expandArguments, jobEnvironment, withSecretsGiven } from "../jobs/index.ts";
 import type { Platform as OciPlatform } from "../oci/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
@@ -13,6 +13,7 @@ import { createConclusions, endOf, type Progress } from "./conclusion.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
 import { insideUser, type WithCopy } from "./inside.ts";
+import { collectLeft } from "./left-step.ts";
 import type { Run, RunEnd } from "./model.ts";
 import { defaultPath, emptyVolumes, memoryLimit, podLines, startFolder, toolsInside, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
@@ -58,6 +59,8 @@ export interface SupervisorOptions {
   readonly runUrl: (id: string) => string;
   readonly assembler: Assembler;
   readonly inspector: ImageInspector;
+  /** Takes over images that scripts leave under their artifacts. */
+  readonly leftImages: LeftImages;
   /** Where binaries of images are started to say their version: the cage, whatever runs the jobs. */
   readonly cage: Executor;
   readonly readReleaseConfiguration: ReadReleaseConfiguration;
@@ -269,8 +272,28 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (stop.state !== "success") return stop;
     }
     return (
+      (await leftStep(scene, { ...place, main })) ??
       (await versionStep(scene, place.folder, configuration.value)) ?? { state: "success", description: "succeeded" }
     );
+  }
+
+  async function leftStep(
+    scene: Scene,
+    { component, main, folder }: Place & { readonly main: JobCheckout["trees"][number] },
+  ): Promise<Stop | undefined> {
+    const { run, log, progress } = scene;
+    const left = await collectLeft({
+      artifacts: join(folder, "artifacts"),
+      images: options.leftImages,
+      foreign: (image) => foreignName(component, image, ownerOf(image)),
+      labels: imageLabels(run, component, run.change === undefined ? run.head : main.finalSha),
+      made: progress.images,
+      inForce: await inForce(scene),
+      log,
+    });
+    if (left.ok) progress.images = [...progress.images, ...left.value];
+    else log.line(`fairlead: ${left.error.message}${left.error.hint ? `; ${left.error.hint}` : ""}`);
+    return left.ok ? undefined : { state: "failure", description: left.error.message };
   }
 
   /** Of a release: what its binaries print is the tag, wherever they can be started here. */

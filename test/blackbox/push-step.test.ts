@@ -57,12 +57,27 @@ const pusher: Seed = {
   settings: ["images: [greeter]"],
 };
 
+/** Leaves what it made instead of pushing it: as a folder, and under another name as an archive. */
+const leaver: Seed = {
+  name: "leaver",
+  files: {
+    ".fairlead.yaml": "build: sh build.sh && sh leave.sh\n",
+    "build.sh": `${build}\n`,
+    "leave.sh": [
+      "mkdir -p $ARTIFACTS/images; cp -r out $ARTIFACTS/images/left-folder",
+      "tar -C out -cf $ARTIFACTS/images/left-archive.tar .",
+      "",
+    ].join("\n"),
+  },
+  settings: ["images: [left-folder, left-archive]"],
+};
+
 describe.skipIf(!skopeo || !bwrap)("a `push` script (skipped without skopeo and bubblewrap)", () => {
   let family: ServedFamily;
   let folder: string;
   beforeAll(async () => {
     const other: Seed = { name: "other", files: { "README.md": "other\n" }, settings: ["images: [other]"] };
-    family = await serveFamily([pusher, other]);
+    family = await serveFamily([pusher, other, leaver]);
     await family.start();
     folder = await family.clone("greeter");
   });
@@ -131,5 +146,30 @@ describe.skipIf(!skopeo || !bwrap)("a `push` script (skipped without skopeo and 
     const run = await postsubmitOf(await mergeAndWait(family, "greeter", number));
     expect([run.state, run.description]).toEqual(["failure", "`push` pushed nothing"]);
     expect(await logOf(run)).toContain("push to $REGISTRY_NAME/<image>:<tag>");
+  });
+
+  it("may leave its images under artifacts instead, as a layout or as an archive", async () => {
+    const clone = await family.clone("leaver");
+    const { number, run: tested } = await proposeAndWait(family, clone, "leaver", { a: "a" });
+    expect([tested.state, tested.description]).toEqual(["success", "succeeded"]);
+    const log = await logOf(tested);
+    for (const name of ["left-folder", "left-archive"])
+      expect(log).toContain(`image ${name} was left under artifacts and is kept as sha256:`);
+    const commit = await mergeAndWait(family, "leaver", number);
+    const canary = await family.until("the canary", async () => {
+      const answer = await fetch(`${family.url()}/v2/fam/left-archive/manifests/canary`, {
+        headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+      });
+      return answer.status === 200 ? answer : undefined;
+    });
+    const document: { config: { digest: string } } = JSON.parse(await canary.text());
+    const config = await (await fetch(`${family.url()}/v2/fam/left-archive/blobs/${document.config.digest}`)).json();
+    expect(config).toMatchObject({ config: { Labels: { "org.opencontainers.image.revision": commit } } });
+    const { number: second } = await proposeAndWait(family, clone, "leaver", {
+      "leave.sh": "mkdir -p $ARTIFACTS/images/greeter; cp -r out/. $ARTIFACTS/images/greeter\n",
+    });
+    const { items } = await family.api<{ items: RunRow[] }>("/runs?component=leaver");
+    const run = items.find((row) => row.change === second);
+    expect([run?.state, run?.description]).toEqual(["failure", expect.stringContaining("does not belong to leaver")]);
   });
 });
