@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { greeter, mergeAndWait, proposeAndWait, serveFamily } from "../test/fixtures/served-family.ts";
 import { measureCheckout } from "./checkout.ts";
+import { measureImages } from "./images.ts";
 import { measureNoOpRun } from "./no-op-run.ts";
 import { highestResident, measureProwLoad } from "./prow-load.ts";
 import { measureRegistry } from "./registry.ts";
@@ -137,6 +138,7 @@ async function replays(): Promise<void> {
 if (process.argv[2] === "job-files") await jobFiles();
 else if (process.argv[2] === "replay") await replays();
 else if (process.argv[2] === "registry") await measureRegistry(print);
+else if (process.argv[2] === "images") await measureImages(print);
 else {
   await noOpRuns();
   await checkouts();
@@ -145,6 +147,7 @@ else {
   await replays();
   await tagToPullable();
   execFileSync(process.execPath, [process.argv[1] ?? "", "registry"], { stdio: "inherit" });
+  execFileSync(process.execPath, [process.argv[1] ?? "", "images"], { stdio: "inherit" });
   await idleServer();
   demo();
 }

@@ -6,7 +6,13 @@ import { readReleaseConfiguration } from "../config/index.ts";
 import { err, fault, hashOf, ok, type Result, systemClock, systemIds } from "../core/index.ts";
 import { isPublicAddress } from "../execute/host/index.ts";
 import { copyRefs, createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler, createImageInspector, createLeftImages, createOutsideBuilder } from "../images/index.ts";
+import {
+  chooseCompression,
+  createAssembler,
+  createImageInspector,
+  createLeftImages,
+  createOutsideBuilder,
+} from "../images/index.ts";
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";

@@ -11,7 +11,13 @@ import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
 import { createGit } from "../git/index.ts";
-import { chooseCompression, createAssembler, createImageInspector, createLeftImages, createOutsideBuilder } from "../images/index.ts";
+import {
+  chooseCompression,
+  createAssembler,
+  createImageInspector,
+  createLeftImages,
+  createOutsideBuilder,
+} from "../images/index.ts";
 import {
   adoptComponent,
   allComponents,

@@ -157,9 +157,7 @@ export async function builtImages(store: Store, runId: string): Promise<readonly
 export async function releaseBefore(
   store: Store,
   release: Pick<StoredRelease, "component" | "version">,
-): Promise<
-  { readonly version: string; readonly platforms: ReadonlyMap<string, readonly Platform[]> } | undefined
-> {
+): Promise<{ readonly version: string; readonly platforms: ReadonlyMap<string, readonly Platform[]> } | undefined> {
   const own = parseVersionTag(release.version);
   if (!own.ok) return undefined;
   const rows = await store.db

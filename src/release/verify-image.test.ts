@@ -3,7 +3,7 @@ import { missingPlatform } from "./verify-image.ts";
 
 const linux = (architecture: string, variant?: string) => ({ os: "linux", architecture, variant });
 const windows = (version: string) => ({ os: "windows", architecture: "amd64", "os.version": version });
-const before = (...platforms: readonly ReturnType<typeof linux>[]) => ({ version: "v1.0.0", platforms });
+const released = (...platforms: readonly ReturnType<typeof linux>[]) => ({ version: "v1.0.0", platforms });
 
 describe("the platforms of a release", () => {
   it("are those declared, several builds of Windows counted one by one", () => {
@@ -19,8 +19,8 @@ describe("the platforms of a release", () => {
 
   it("are no fewer than those of the release before", () => {
     const has = [linux("amd64")];
-    expect(missingPlatform(has, { declared: has, before: before(linux("amd64")) })).toBeUndefined();
-    expect(missingPlatform(has, { declared: has, before: before(linux("amd64"), linux("s390x")) })).toBe(
+    expect(missingPlatform(has, { declared: has, before: released(linux("amd64")) })).toBeUndefined();
+    expect(missingPlatform(has, { declared: has, before: released(linux("amd64"), linux("s390x")) })).toBe(
       "it has nothing for linux/s390x, which v1.0.0 has; a new major may leave a platform out",
     );
   });

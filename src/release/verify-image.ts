@@ -55,7 +55,9 @@ export async function verifyImage(
     if (!troubles.ok) return troubles;
     const [trouble] = troubles.value;
     if (trouble)
-      return err(fault("refused", `image ${name}, ${platformName(platform)}: ${trouble.message}`, { hint: trouble.hint }));
+      return err(
+        fault("refused", `image ${name}, ${platformName(platform)}: ${trouble.message}`, { hint: trouble.hint }),
+      );
   }
   const lacking = missingPlatform(platforms, expected);
   return lacking === undefined ? ok(undefined) : err(fault("refused", `image ${name}: ${lacking}`));
@@ -70,8 +72,7 @@ export function missingPlatform(
   for (const platform of has) names.set(platformName(platform), (names.get(platformName(platform)) ?? 0) + 1);
   const lacks = (wanted: readonly Platform[]) => {
     const counted = new Map<string, number>();
-    for (const platform of wanted)
-      counted.set(platformName(platform), (counted.get(platformName(platform)) ?? 0) + 1);
+    for (const platform of wanted) counted.set(platformName(platform), (counted.get(platformName(platform)) ?? 0) + 1);
     return [...counted].find(([name, count]) => (names.get(name) ?? 0) < count)?.[0];
   };
   const undeclared = lacks(expected.declared ?? []);

@@ -26,7 +26,8 @@ export function judgeVersion(said: string, exitCode: number, tag: string, named:
   const agrees = versions.some((version) => version.replace(/-0-g[0-9a-f]{7,40}$/, "") === tag);
   if (agrees) return { kind: "agrees" };
   const shown = versions.slice(0, 3).join(", ");
-  if (versions.length > 0 && (exitCode === 0 || named)) return { kind: "differs", why: `it prints ${shown}, not ${tag}` };
+  if (versions.length > 0 && (exitCode === 0 || named))
+    return { kind: "differs", why: `it prints ${shown}, not ${tag}` };
   const why = exitCode === 0 ? "it prints no version" : `it ends with ${exitCode}`;
   return named ? { kind: "differs", why: `${why}, where ${tag} was expected` } : { kind: "unchecked", why };
 }

@@ -67,8 +67,8 @@ const hosts = [
       .map((match) => parseReference(match[1] ?? ""))
       .flatMap((reference) => (reference.ok ? [reference.value.registry] : [])),
   ),
-  "mcr.microsoft.com",
-  "gcr.io",
+  // Named by build arguments, and where Debian's list of short names sends buildah.
+  ...["mcr.microsoft.com", "gcr.io", "quay.io", "registry.fedoraproject.org", "registry.access.redhat.com"],
 ];
 
 /** A mirror that has one Linux image and one of Windows under every name. */
@@ -177,7 +177,7 @@ function assembler() {
   });
 }
 
-/** What build.make gives, where the Dockerfile asks for it. */
+/** What build.make gives, where the Dockerfile asks for it and has no value of its own. */
 function argumentsOf(text: string, windows: boolean): Record<string, string> {
   const given = windows
     ? {
@@ -185,7 +185,9 @@ function argumentsOf(text: string, windows: boolean): Record<string, string> {
         ADDON_IMAGE: "mcr.microsoft.com/windows/servercore:1809",
       }
     : {};
-  return Object.fromEntries(Object.entries(given).filter(([name]) => new RegExp(`^\\s*ARG ${name}`, "m").test(text)));
+  return Object.fromEntries(
+    Object.entries(given).filter(([name]) => new RegExp(`^\\s*ARG ${name}\\s*$`, "m").test(text)),
+  );
 }
 
 describe.skipIf(all.length === 0 || buildah === undefined)(

@@ -70,8 +70,7 @@ export function createImageInspector(blobs: BlobStore): ImageInspector {
           there.delete(entry.path);
           if (!same) return ok(`/${entry.path} is there only the first time`);
           for (const what of ["kind", "mode", "uid", "gid", "size", "target"] as const)
-            if (entry[what] !== same[what])
-              return ok(`/${entry.path}: ${what} is ${entry[what]}, then ${same[what]}`);
+            if (entry[what] !== same[what]) return ok(`/${entry.path}: ${what} is ${entry[what]}, then ${same[what]}`);
           if (entry.kind !== "file") continue;
           const at = await firstByte(
             await layers.open(layer.descriptor, entry.ordinal),
@@ -81,7 +80,9 @@ export function createImageInspector(blobs: BlobStore): ImageInspector {
           if (at.value !== undefined) return ok(`/${entry.path}: byte ${at.value} of ${entry.size} differs`);
         }
         const [extra] = there.keys();
-        return ok(extra === undefined ? `layer ${index + 1}: times of files` : `/${extra} is there only the second time`);
+        return ok(
+          extra === undefined ? `layer ${index + 1}: times of files` : `/${extra} is there only the second time`,
+        );
       }
       return ok(undefined);
     },
