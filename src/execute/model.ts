@@ -9,6 +9,11 @@ export interface Mount {
   readonly host: string;
   readonly inside: string;
   readonly writable: boolean;
+  /**
+   * What an executor on another machine may leave out. `cache`: filled by earlier runs, and as well empty; `scratch`: begins
+   * empty, and nobody reads afterwards what the job left; `input`: writable, but nobody reads it afterwards.
+   */
+  readonly purpose?: "cache" | "scratch" | "input" | undefined;
 }
 
 export interface Limits {
@@ -30,6 +35,20 @@ export interface ContainerWish {
   readonly privileged: boolean;
   /** Limit in processors. */
   readonly cpus: number | undefined;
+}
+
+/** What a job wants of the cluster that its pod runs in. */
+export interface PodWish {
+  /** Prow's alias of a build cluster. */
+  readonly cluster: string;
+  /** As Prow's pods have them. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** The job's own pod spec; empty for a generated job. */
+  readonly spec: JsonObject;
+  /** Until it must have a node, and until it must run, from its creation. */
+  readonly unscheduledMs: number;
+  readonly pendingMs: number;
 }
 
 /** Answers one request of code in the cage, whose URL is absolute. */
@@ -58,6 +77,8 @@ export interface ExecutionSpec {
   readonly network: "none" | "egress";
   /** For executors that run images; the others do without. */
   readonly container?: ContainerWish | undefined;
+  /** For executors that run pods. */
+  readonly pod?: PodWish | undefined;
   /** Host names that are answered here when asked for over plain HTTP, and reach no network; needs the cage. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
   /**
@@ -89,6 +110,12 @@ export interface Outcome {
   readonly description: string;
   /** `host:port` reached through the proxy, and what was refused. */
   readonly reached: readonly { readonly target: string; readonly allowed: boolean }[];
+  /** Why it can be started again unchanged, where the surroundings ended it and not the job: `evicted by its node`. */
+  readonly again?: "evicted" | "stopped" | undefined;
+  /** What was run, where that is known only at the end. */
+  readonly image?: { readonly name: string; readonly digest: string } | undefined;
+  /** Pod, events and node, as Prow's `podinfo.json` has them. */
+  readonly podInfo?: JsonObject | undefined;
 }
 
 export interface Execution {
@@ -120,7 +147,7 @@ export interface IgnoredField {
 }
 
 export interface Executor {
-  readonly name: "process" | "container";
+  readonly name: "process" | "container" | "kubernetes";
   start(spec: ExecutionSpec): Promise<Result<Execution>>;
   /** Kills whatever earlier boots of this home left running. Answers how many process trees were ended. */
   sweep(): Promise<number>;
@@ -128,6 +155,10 @@ export interface Executor {
   /** Full isolation as of design 9? If not, strangers' changes do not run, and why is said. */
   isolation(): Promise<{ readonly full: boolean; readonly missing: readonly string[] }>;
   /** What of a job's pod has no effect here, in the order of the file. `privileged`: the family file allows it the job. */
-  ignored(spec: JsonObject, privileged?: boolean): readonly IgnoredField[];
+  ignored(
+    spec: JsonObject,
+    privileged?: boolean,
+    where?: { readonly cluster: string; readonly tier: Tier },
+  ): readonly IgnoredField[];
   close(): Promise<void>;
 }

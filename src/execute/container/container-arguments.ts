@@ -1,6 +1,5 @@
-import { egressPort, proxyVariables } from "../host/index.ts";
+import { carriedCommand, carriedInside, egressPort, proxyVariables } from "../host/index.ts";
 import type { ContainerWish, ExecutionSpec, Mount } from "../model.ts";
-import { carriedCommand, carriedInside } from "./carried-perl.ts";
 import type { HardLimits } from "./hard-limits.ts";
 
 /** Below it, inside: the job's variables and the socket to the egress proxy. */
@@ -39,6 +38,7 @@ export interface ContainerPlace {
 /** Arguments of `create`: an empty network, no new privileges, few capabilities, only our mounts. */
 export function createArguments(spec: ExecutionSpec, wish: ContainerWish, place: ContainerPlace): readonly string[] {
   const { limits } = spec;
+  const first = carriedCommand("init.pl");
   return [
     "create",
     "--name",
@@ -79,9 +79,9 @@ export function createArguments(spec: ExecutionSpec, wish: ContainerWish, place:
     ...mountArguments({ host: place.door, inside: doorInside, writable: false }),
     ...spec.mounts.flatMap(mountArguments),
     "--entrypoint",
-    carriedCommand[0] ?? "",
+    first[0] ?? "",
     place.image,
-    ...carriedCommand.slice(1),
+    ...first.slice(1),
     place.egress ? String(egressPort) : "0",
     `${doorInside}/egress.sock`,
     `${doorInside}/variables`,

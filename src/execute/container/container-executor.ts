@@ -4,14 +4,21 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, err, fault, formatGoDuration, type Ids, ok, type Result } from "../../core/index.ts";
 import type { JsonObject } from "../../jobs/index.ts";
-import { createOutputPipes, homeMark, isolationCapability, startEgressProxy, watchLimits } from "../host/index.ts";
+import {
+  carryPerl,
+  createOutputPipes,
+  homeMark,
+  isolationCapability,
+  startEgressProxy,
+  watchLimits,
+} from "../host/index.ts";
 import type { Capability, ContainerWish, Execution, ExecutionSpec, Executor, Outcome } from "../model.ts";
-import { carryPerl } from "./carried-perl.ts";
 import { createArguments, variablesFile } from "./container-arguments.ts";
 import { askEngine, engineEnvironment, saidBy } from "./engine.ts";
 import { type FoundEngine, findEngine } from "./find-engine.ts";
 import { readHardLimits } from "./hard-limits.ts";
 import { createImages } from "./images.ts";
+import { initScript } from "./init-script.ts";
 import { ignoredInContainer } from "./pod-fields.ts";
 
 export interface ContainerExecutorOptions {
@@ -45,7 +52,7 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   const authFile = join(folder, "no-credentials.json");
   await writeFile(authFile, "{}\n");
-  const carried = await carryPerl(join(folder, "carried"));
+  const carried = await carryPerl(join(folder, "carried"), { "init.pl": initScript });
   if (!carried.ok) return carried;
   const hard = await readHardLimits();
   const found = await findEngine({

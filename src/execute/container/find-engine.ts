@@ -1,6 +1,5 @@
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import { findOnPath } from "../host/index.ts";
-import { carriedCommand, carriedInside } from "./carried-perl.ts";
+import { carriedCommand, carriedInside, findOnPath } from "../host/index.ts";
 import { askEngine, type Engine, saidBy } from "./engine.ts";
 import type { HardLimits } from "./hard-limits.ts";
 
@@ -61,6 +60,7 @@ async function probe(engine: Engine, search: EngineSearch): Promise<Result<Found
     if (!made.ok) return made;
     if (made.value.code !== 0) return err(fault("missing-need", saidBy(made.value)));
   }
+  const perl = carriedCommand("init.pl").slice(0, -1);
   const run = (bounds: readonly string[]) =>
     askEngine(
       engine,
@@ -79,9 +79,9 @@ async function probe(engine: Engine, search: EngineSearch): Promise<Result<Found
         "--mount",
         `type=bind,src=${search.carried},dst=${carriedInside},readonly`,
         "--entrypoint",
-        carriedCommand[0] ?? "",
+        perl[0] ?? "",
         probeImage,
-        ...carriedCommand.slice(1, -1),
+        ...perl.slice(1),
         "-e",
         'open(my $map, "<", "/proc/self/uid_map"); print "map", <$map>;',
       ],

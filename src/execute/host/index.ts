@@ -1,4 +1,5 @@
 export { isPublicAddress } from "./addresses.ts";
+export { carriedCommand, carriedInside, carryPerl } from "./carried-perl.ts";
 export { type EgressProxy, startEgressProxy } from "./egress-proxy.ts";
 export { findOnPath } from "./find-program.ts";
 export { homeMark } from "./home-mark.ts";

@@ -3,25 +3,26 @@ import { chmod, copyFile, mkdir, realpath, rename, writeFile } from "node:fs/pro
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { err, fault, ok, type Result } from "../../core/index.ts";
-import { initScript } from "./init-script.ts";
 
 /** Where it stands inside every container of ours. */
 export const carriedInside = "/fairlead";
 
 /** Its command, up to the arguments of the script. */
-export const carriedCommand: readonly string[] = [
-  `${carriedInside}/loader`,
-  "--library-path",
-  carriedInside,
-  `${carriedInside}/perl`,
-  `${carriedInside}/init.pl`,
-];
+export function carriedCommand(script: string): readonly string[] {
+  return [
+    `${carriedInside}/loader`,
+    "--library-path",
+    carriedInside,
+    `${carriedInside}/perl`,
+    `${carriedInside}/${script}`,
+  ];
+}
 
 /**
- * Puts this machine's perl with its loader and libraries into a folder, so that it runs in any image of the same
- * architecture, one without a C library included. Fault `missing-need`.
+ * Puts this machine's perl with its loader, its libraries and scripts for it into a folder, so that it runs in any image
+ * of the same architecture, one without a C library included. Fault `missing-need`.
  */
-export async function carryPerl(folder: string): Promise<Result<string>> {
+export async function carryPerl(folder: string, scripts: Readonly<Record<string, string>>): Promise<Result<string>> {
   const listed = await promisify(execFile)("ldd", ["/usr/bin/perl"], { env: { PATH: "/usr/bin:/bin" } }).catch(
     (cause: unknown) => String(cause),
   );
@@ -36,7 +37,7 @@ export async function carryPerl(folder: string): Promise<Result<string>> {
   if (loader === undefined) return err(noPerl("ldd names no loader"));
   await place(loader, join(folder, "loader"));
   await place("/usr/bin/perl", join(folder, "perl"));
-  await writeFile(join(folder, "init.pl"), initScript);
+  for (const [name, text] of Object.entries(scripts)) await writeFile(join(folder, name), text);
   return ok(folder);
 }
 
