@@ -1,19 +1,27 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { must, systemClock, systemIds } from "../../src/core/index.ts";
 import { createContainerExecutor } from "../../src/execute/container/index.ts";
 import type { ExecutionSpec, Executor, Outcome } from "../../src/execute/index.ts";
+import { type ClusterSettings, createKubernetesExecutor } from "../../src/execute/kubernetes/index.ts";
 import { createProcessExecutor } from "../../src/execute/process/index.ts";
 import { type PrivatePodman, privatePodman } from "../fixtures/busybox-image.ts";
+import { type FakeKubernetes, fakeKubernetes } from "../fixtures/kubernetes-server.ts";
 import { until } from "../fixtures/until.ts";
 
 const podman = await privatePodman();
+const bubblewrap = await promisify(execFile)("bwrap", ["--version"]).then(
+  () => undefined,
+  () => "bubblewrap is not installed",
+);
+const fake: FakeKubernetes | undefined = bubblewrap === undefined ? await fakeKubernetes() : undefined;
 const reachable: string[] = [];
 const inside = createServer((_request, response) => response.end("from inside"));
 let root: string;
@@ -27,6 +35,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   inside.close();
+  await fake?.close();
   if (typeof podman !== "string") await podman.remove();
   await rm(root, { recursive: true, force: true });
 });
@@ -34,7 +43,8 @@ afterAll(async () => {
 const common = { clock: systemClock, ids: systemIds, reachable: () => reachable, cluster: () => "none" };
 
 interface Kind {
-  readonly name: "process" | "container";
+  readonly name: "process" | "container" | "pods of a fake cluster";
+  readonly kind: Executor["name"];
   readonly lacks: string | undefined;
   open(folder: string): Promise<Executor>;
   /** What the job wants beside its arguments. */
@@ -47,6 +57,7 @@ const engineOf = (found: PrivatePodman) => ({ engine: "podman", options: found.o
 const kinds: readonly Kind[] = [
   {
     name: "process",
+    kind: "process",
     lacks: undefined,
     open: (folder) => createProcessExecutor({ folder, ...common }),
     wish: {},
@@ -54,6 +65,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: "container",
+    kind: "container",
     lacks: typeof podman === "string" ? podman : undefined,
     open: async (folder) => {
       if (typeof podman === "string") throw new Error(podman);
@@ -65,7 +77,27 @@ const kinds: readonly Kind[] = [
         : { container: { image: podman.image, pullPolicy: undefined, privileged: false, cpus: undefined } },
     fetch: (url) => `no_proxy= wget -q -O - ${url} 2>&1`,
   },
+  {
+    name: "pods of a fake cluster",
+    kind: "kubernetes",
+    lacks: bubblewrap,
+    open: (folder) => createKubernetesExecutor({ folder, ...common, clusters: { default: fakeCluster() } }),
+    wish: { container: { image: "fake/job:1", pullPolicy: undefined, privileged: false, cpus: undefined } },
+    fetch: () => "",
+  },
 ];
+
+function fakeCluster(): ClusterSettings {
+  return {
+    kubeconfig: fake?.kubeconfig,
+    context: undefined,
+    namespace: "runs",
+    image: "fake/carrier:1",
+    serviceAccounts: [],
+    networkPolicies: true,
+    userNamespaces: true,
+  };
+}
 
 /** The fixture that is killed, as one file that Node runs. */
 async function builtServer(): Promise<string> {
@@ -91,14 +123,14 @@ describe.each(kinds)("the executor $name", (kind) => {
   let count = 0;
 
   beforeAll(async () => {
-    if (kind.lacks === undefined) executor = await kind.open(join(root, kind.name));
+    if (kind.lacks === undefined) executor = await kind.open(join(root, kind.kind));
   });
   afterAll(async () => {
     if (kind.lacks === undefined) await executor.close();
   });
 
   async function specOf(script: string, changes: Partial<ExecutionSpec> = {}): Promise<ExecutionSpec> {
-    const tree = join(root, `${kind.name}-${++count}`);
+    const tree = join(root, `${kind.kind}-${++count}`);
     await mkdir(tree);
     return {
       runId: "r",
@@ -156,10 +188,10 @@ describe.each(kinds)("the executor $name", (kind) => {
   });
 
   test(`starts where it is told, and mounts what may be written and what may not${skipped}`, async () => {
-    const given = join(root, `${kind.name}-given`);
+    const given = join(root, `${kind.kind}-given`);
     await mkdir(given, { recursive: true });
     await writeFile(join(given, "f"), "given");
-    const tree = join(root, `${kind.name}-tree`);
+    const tree = join(root, `${kind.kind}-tree`);
     await mkdir(join(tree, "src"), { recursive: true });
     const outcome = await run("pwd; cat /given/f; echo made > made; (echo x > /given/f) 2>/dev/null || echo refused", {
       cwd: "/home/prow/go/src",
@@ -200,7 +232,8 @@ describe.each(kinds)("the executor $name", (kind) => {
   });
 
   test(`has no network but the way out, which refuses this machine${skipped}`, async (context) => {
-    if (kind.name === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
+    if (kind.kind === "kubernetes") return context.skip("a pod's network is the cluster's, closed by its policies");
+    if (kind.kind === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
     const address = `http://127.0.0.1:${port}/`;
     const closed = await run(`${kind.fetch(address)}; ls /sys/class/net 2>/dev/null | tr '\\n' ' '`);
     expect(closed.output).not.toContain("from inside");
@@ -219,7 +252,7 @@ describe.each(kinds)("the executor $name", (kind) => {
   });
 
   test(`shows nothing of the server: its variables, its files, its processes${skipped}`, async (context) => {
-    if (kind.name === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
+    if (kind.kind === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
     const secret = join(root, "admin.token");
     await writeFile(secret, "planted-secret");
     process.env["FAIRLEAD_PLANTED"] = "planted-secret";
@@ -232,9 +265,11 @@ describe.each(kinds)("the executor $name", (kind) => {
   });
 
   test(`ends a run that fills its folders or forks without end${skipped}`, async (context) => {
-    if (kind.name === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
+    if (kind.kind === "process" && !(await executor.isolation()).full) return context.skip("no cage on this machine");
     const full = await run("i=0; while :; do i=$((i+1)); head -c 20000000 /dev/zero > f$i || exit 5; done");
     expect(full.kind === "limit" || full.exitCode === 5).toBe(true);
+    // Its containers are processes of this machine without a bound: a bomb would hit everybody.
+    if (kind.name === "pods of a fake cluster") return;
     const forks = await run("f() { f | f & }; f; sleep 1000", { timeoutMs: 1500 });
     // At the bound the payload itself may be what cannot fork.
     expect(forks.kind === "limit" || forks.kind === "timed-out" || forks.exitCode !== 0).toBe(true);
@@ -242,15 +277,16 @@ describe.each(kinds)("the executor $name", (kind) => {
   });
 
   test(`finds what a server that was killed left running, and nothing of another home${skipped}`, async () => {
-    const folder = join(root, `${kind.name}-killed`);
-    const tree = join(root, `${kind.name}-killed-tree`);
+    const folder = join(root, `${kind.kind}-killed`);
+    const tree = join(root, `${kind.kind}-killed-tree`);
     await mkdir(tree, { recursive: true });
     const server = spawn(
       process.execPath,
       [
         await builtServer(),
         JSON.stringify({
-          kind: kind.name,
+          kind: kind.kind,
+          clusters: { default: fakeCluster() },
           folder,
           tree,
           podman: typeof podman === "string" ? undefined : podman,
@@ -272,7 +308,7 @@ describe.each(kinds)("the executor $name", (kind) => {
     const next = await kind.open(folder);
     // bubblewrap's cage dies with the server; a container does not.
     const ended = await next.sweep();
-    if (kind.name === "container") expect(ended).toBe(1);
+    if (kind.kind === "container") expect(ended).toBe(1);
     expect(await next.sweep()).toBe(0);
     await next.close();
   });

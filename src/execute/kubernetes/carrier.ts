@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Clock, err, fault, ok, type Result } from "../../core/index.ts";
 import { carriedCommand } from "../host/index.ts";
@@ -50,7 +50,7 @@ export function createCarrier(options: {
     let last: Result<void> = err(fault("unavailable", `${pod} is not there any more`));
     for (let attempt = 0; attempt < most && wanted(); attempt++) {
       last = await once();
-      if (last.ok || !wanted()) return last;
+      if (last.ok || !wanted() || !["unavailable", "failed"].includes(last.error.code)) return last;
       await pause(Math.min(100 * 2 ** attempt, 5000));
     }
     return last;
@@ -64,7 +64,10 @@ export function createCarrier(options: {
   async function collectOnce(): Promise<Result<void>> {
     const returned = mounts.filter((each) => each.volume === "work" && each.mount.purpose !== "input");
     const scratch = join(dirname(returned[0]?.mount.host ?? "/nowhere"), `.returned-${pod}`);
-    if (returned.length > 0) await rm(scratch, { recursive: true, force: true });
+    if (returned.length > 0) {
+      await rm(scratch, { recursive: true, force: true });
+      await mkdir(scratch, { mode: 0o700 });
+    }
     const unpacker = createUnpacker(scratch, { files: mostFiles, bytes: 4 * spec.limits.diskBytes });
     let whole = false;
     const frames = createFrames((kind, bytes) => {
