@@ -79,7 +79,7 @@ module.exports = {
       from: { path: "^src/(server|web|cli|compose|main)" },
       to: {
         path: `^src/${rooms}/.+`,
-        pathNot: `^src/${rooms}/(process/|container/|host/|toolchains/|local/|cluster/(kind|existing|command)/)?index\\.ts$`,
+        pathNot: `^src/${rooms}/(process/|container/|kubernetes/|host/|toolchains/|local/|cluster/(kind|existing|command)/)?index\\.ts$`,
       },
     },
     {
@@ -88,9 +88,9 @@ module.exports = {
       from: {
         path: "^src/",
         pathNot:
-          "^src/(compose/|main\\.ts|execute/process/|execute/container/|forge/local/|combine/cluster/(kind|existing|command)/)",
+          "^src/(compose/|main\\.ts|execute/process/|execute/container/|execute/kubernetes/|forge/local/|combine/cluster/(kind|existing|command)/)",
       },
-      to: { path: "^src/(execute/process|execute/container|forge/local|combine/cluster/(kind|existing|command))/" },
+      to: { path: "^src/(execute/process|execute/container|execute/kubernetes|forge/local|combine/cluster/(kind|existing|command))/" },
     },
     {
       name: "features-know-no-server",

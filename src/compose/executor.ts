@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Clock, type Ids, ok, type Result } from "../core/index.ts";
 import { createContainerExecutor } from "../execute/container/index.ts";
 import type { Capability, Executor } from "../execute/index.ts";
+import { createKubernetesExecutor } from "../execute/kubernetes/index.ts";
 import { createProcessExecutor } from "../execute/process/index.ts";
 import type { Family } from "../family/index.ts";
 
@@ -24,6 +25,8 @@ export async function createExecutor(options: {
   };
   const { kind, engine, options: engineOptions } = family().execute;
   if (kind === "container") return await createContainerExecutor({ ...common, engine, options: engineOptions });
+  if (kind === "kubernetes")
+    return ok(await createKubernetesExecutor({ ...common, clusters: family().execute.clusters ?? {} }));
   return ok(await createProcessExecutor({ ...common, allowCage: options.allowCage }));
 }
 
@@ -69,6 +72,7 @@ export async function capabilitiesHere(options: {
   const wanted = family?.execute.kind === "container";
   const ofContainers = wanted || options.containers ? await capabilitiesOfContainers() : [];
   if (wanted) return ofContainers;
+  if (family?.execute.kind === "kubernetes") return await capabilitiesOfPods(family);
   const executor = await createProcessExecutor({
     folder: join(folder, "process"),
     ...common,
@@ -79,6 +83,16 @@ export async function capabilitiesHere(options: {
     return [...ofProcesses, ...ofContainers.filter((each) => each.need === "container-executor")];
   } finally {
     await executor.close();
+  }
+
+  async function capabilitiesOfPods(asking: Family): Promise<readonly Capability[]> {
+    const clusters = asking.execute.clusters ?? {};
+    const executor = await createKubernetesExecutor({ folder: join(folder, "kubernetes"), ...common, clusters });
+    try {
+      return await executor.capabilities();
+    } finally {
+      await executor.close();
+    }
   }
 
   async function capabilitiesOfContainers(): Promise<readonly Capability[]> {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import {
   type Diagnostic,
   type FamilyReading,
@@ -47,8 +47,9 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
         hint: "fairlead init URL… writes one; --config names another",
       }),
     );
-  const reading = readFamilyFile(file, text, knownRules);
-  const { family } = reading;
+  const read = readFamilyFile(file, text, knownRules);
+  const family = read.family && withAbsolutePaths(read.family, dirname(file));
+  const reading = { ...read, family };
   if (!family)
     return ok({
       ...reading,
@@ -94,6 +95,15 @@ export async function readConfiguration(file: string, source: ConfigurationSourc
     inRepo: prow.inRepo,
     bringsJobs: (component) => isInRepoEnabled(component, [family.prow?.inRepo?.enabled ?? {}, prow.inRepo.enabled]),
   });
+}
+
+/** Whoever connects to a cluster need not know where the family file stands. */
+function withAbsolutePaths(family: Family, folder: string): Family {
+  const clusters = Object.entries(family.execute.clusters ?? {}).map(([alias, cluster]) => {
+    const { kubeconfig } = cluster;
+    return [alias, { ...cluster, kubeconfig: kubeconfig === undefined ? undefined : resolve(folder, kubeconfig) }];
+  });
+  return { ...family, execute: { ...family.execute, clusters: Object.fromEntries(clusters) } };
 }
 
 /** KEP: unit tests and, where deployed, tests on Kubernetes block merging; a family without is refused. */

@@ -33,6 +33,7 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
   checkForge(document, error);
   checkComponents(document, error);
   checkInRepo(document, error);
+  checkExecute(document, error, warning);
   checkPolicy(document.release.policy, Object.keys(document.components), rules, ["release", "policy"], error);
   const checkVersion = (version: string, path: readonly PropertyKey[]) => {
     if (document.kubernetes.versions.includes(version)) return;
@@ -131,6 +132,27 @@ function checkComponents(document: FamilyDocument, error: Say): void {
 }
 
 /** Keys of Prow's `in_repo_config.enabled`, and the names of components. */
+function checkExecute(document: FamilyDocument, error: Say, warning: Say): void {
+  const { kind, clusters = {}, engine } = document.execute;
+  if (kind === "kubernetes" && Object.keys(clusters).length === 0)
+    error(
+      "no-build-cluster",
+      ["execute", "kind"],
+      "jobs are to run as pods, and execute.clusters names no cluster",
+      "clusters: {default: {kubeconfig: FILE, namespace: NAME, image: REFERENCE}}",
+    );
+  else if (kind === "kubernetes" && !Object.hasOwn(clusters, "default"))
+    warning(
+      "no-build-cluster",
+      ["execute", "clusters"],
+      "no cluster is called `default`: jobs that name none, and generated ones, end in an error",
+    );
+  if (kind !== "kubernetes" && Object.keys(clusters).length > 0)
+    warning("unused", ["execute", "clusters"], `they are not used: execute.kind is ${kind}`);
+  if (kind !== "container" && engine !== undefined)
+    warning("unused", ["execute", "engine"], `it is not used: execute.kind is ${kind}`);
+}
+
 function checkInRepo(document: FamilyDocument, error: Say): void {
   const known = new Set(["*"]);
   for (const [name, component] of Object.entries(document.components)) {

@@ -100,6 +100,34 @@ const mirror = z.union([
   }),
 ]);
 
+/** Prow's name of a build cluster, which jobs give as their `cluster`. */
+const clusterAlias = z
+  .string()
+  .max(63)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, "an alias: letters, digits, dots, dashes, underscores");
+const buildCluster = z
+  .strictObject({
+    kubeconfig: z.string().min(1).max(1000).optional(),
+    context: z.string().min(1).max(253).optional(),
+    namespace: name,
+    image: z
+      .string()
+      .max(500)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, "an image: registry/name:tag, or name@sha256:…"),
+    serviceAccounts: z.array(name).max(100).default([]),
+    networkPolicies: z.boolean().default(false),
+    userNamespaces: z.boolean().default(false),
+  })
+  .transform(({ kubeconfig, context, namespace, image, serviceAccounts, networkPolicies, userNamespaces }) => ({
+    kubeconfig,
+    context,
+    namespace,
+    image,
+    serviceAccounts,
+    networkPolicies,
+    userNamespaces,
+  }));
+
 /** Severities and numbers of the rules of the preflight. */
 export const policySchema = z
   .object({
@@ -243,13 +271,14 @@ export const familySchema = z.strictObject({
     .transform(({ goproxy, archives }) => ({ goproxy, archives })),
   execute: z
     .strictObject({
-      kind: z.enum(["process", "container"], "one of process, container").default("process"),
+      kind: z.enum(["process", "container", "kubernetes"], "one of process, container, kubernetes").default("process"),
       engine: z.enum(["podman", "docker"], "one of podman, docker").optional(),
       options: z.array(z.string().min(1).max(500)).max(30).optional(),
       privileged: z.array(z.string().min(1).max(200)).max(500).default([]),
+      clusters: z.record(clusterAlias, buildCluster).optional(),
     })
     .prefault({})
-    .transform(({ kind, engine, options, privileged }) => ({ kind, engine, options, privileged })),
+    .transform(({ kind, engine, options, privileged, clusters }) => ({ kind, engine, options, privileged, clusters })),
   reachable: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "host:port")).default([]),
 });
 

@@ -126,14 +126,31 @@ export interface ToolchainSettings {
 
 /** How runs are carried out on this machine. */
 export interface ExecuteSettings {
-  /** `process`: in the cage, with the machine's tools. `container`: in the job's image. */
-  readonly kind: "process" | "container";
+  /** `process`: in the cage, with the machine's tools. `container`: in the job's image. `kubernetes`: as pods. */
+  readonly kind: "process" | "container" | "kubernetes";
   /** `undefined`: whichever works. */
   readonly engine: "podman" | "docker" | undefined;
   /** Options before every command of the engine; `undefined`: what works is found. */
   readonly options: readonly string[] | undefined;
   /** Names of jobs whose containers get the privileges that they ask for. */
   readonly privileged: readonly string[];
+  /** Clusters for pods, by the alias that jobs give as their `cluster`. */
+  readonly clusters?: Readonly<Record<string, BuildCluster>> | undefined;
+}
+
+/** A cluster whose pods carry out runs. */
+export interface BuildCluster {
+  /** File of kubectl; `undefined`: the cluster that the server itself runs in. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  readonly namespace: string;
+  /** What `fairlead pod-image` makes, as the cluster pulls it. */
+  readonly image: string;
+  /** Accounts that jobs of the tiers `branch` and `release` may run as. */
+  readonly serviceAccounts: readonly string[];
+  /** The administrator's word that its network enforces policies, and that pods may have user namespaces. */
+  readonly networkPolicies: boolean;
+  readonly userNamespaces: boolean;
 }
 
 export interface Family {

@@ -33,6 +33,6 @@ export { checkCron, decidePeriodic, type PeriodicDecision, type PreviousRun } fr
 export { type Container, containersOf, expandArguments } from "./pod.ts";
 export { type SecretUse, type SecretVolume, secretUses, withSecretsGiven } from "./pod-secrets.ts";
 export { type ProwDocument, prowDocument } from "./prow-output.ts";
-export { type ProwJobFacts, prowJobOf } from "./prowjob.ts";
+export { type ProwJobFacts, podMarks, prowJobOf } from "./prowjob.ts";
 export { extraRefsOf, goPathOf, primaryRefs, pullRefsOf, refsDocument, workingDirectory } from "./refs.ts";
 export { type MissingTest, missingTests } from "./required-tests.ts";

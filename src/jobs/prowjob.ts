@@ -46,6 +46,26 @@ export function prowJobOf(facts: ProwJobFacts): JsonObject {
   };
 }
 
+/** What the pod of a run carries (Prow 5.1): the labels of its ProwJob but the one that says who made that, and which run. */
+export function podMarks(facts: ProwJobFacts): {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+} {
+  const { "created-by-prow": _made, ...labels } = prowLabels(facts);
+  return {
+    labels: {
+      ...labels,
+      "prow.k8s.io/id": facts.runId,
+      ...(facts.buildId === undefined ? {} : { "prow.k8s.io/build-id": facts.buildId }),
+    },
+    annotations: {
+      "prow.k8s.io/job": facts.job.name,
+      "prow.k8s.io/context": contextOf(facts.job),
+      ...facts.job.annotations,
+    },
+  };
+}
+
 /** Labels of the object (Prow 5.1): the job's own override, values that are no label value become their last path segment or go. */
 function prowLabels(facts: ProwJobFacts): Record<string, string> {
   const { job } = facts;

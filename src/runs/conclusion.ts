@@ -101,6 +101,7 @@ export function endOf(stop: Stop, progress: Progress, tests: string | undefined)
     description: stop.description,
     exitCode: progress.exitCode,
     notRunNeed: stop.notRunNeed,
+    again: stop.again,
     testedCommit: progress.testedCommit,
     testedTree: progress.testedTree,
     tests,

@@ -30,6 +30,8 @@ export interface RunEnd {
   readonly exitCode: number | undefined;
   /** Set when a need was missing on this machine. */
   readonly notRunNeed: string | undefined;
+  /** The surroundings ended the attempt, not the job: another one may follow. */
+  readonly again?: boolean | undefined;
   readonly testedCommit: string | undefined;
   readonly testedTree: string | undefined;
   /** Test summary, JSON. */

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Mount } from "../execute/index.ts";
-import { type Container, type Job, type JsonObject, workingDirectory } from "../jobs/index.ts";
+import { parseDuration } from "../core/index.ts";
+import type { Mount, PodWish } from "../execute/index.ts";
+import { type Container, type Job, type JsonObject, podMarks, workingDirectory } from "../jobs/index.ts";
+import type { Run } from "./model.ts";
 
 // In a bare process paths are put in place of it by text, so that it must stand nowhere else.
 export const toolsInside = "/fairlead-tools";
@@ -42,7 +44,7 @@ export async function emptyVolumes(spec: JsonObject, container: Container, folde
     if (!empty.has(mount.name) || !safe || !/^[a-z0-9.-]{1,63}$/.test(mount.name)) continue;
     const host = join(folder, "volumes", mount.name);
     await mkdir(host, { recursive: true });
-    mounts.push({ host, inside: mount.path.replace(/\/+$/, ""), writable: !mount.readOnly });
+    mounts.push({ host, inside: mount.path.replace(/\/+$/, ""), writable: !mount.readOnly, purpose: "scratch" });
   }
   return mounts;
 }
@@ -84,4 +86,29 @@ export function podLines(
   if (job.body.kind !== "pod") return [];
   const lines = ignored.slice(0, 40).map(({ path, consequence }) => `fairlead: ${path} is ignored: ${consequence}`);
   return ignored.length > 40 ? [...lines, `fairlead: and ${ignored.length - 40} more fields`] : lines;
+}
+
+/** What the run's pod is called and how long it may wait: `pod_unscheduled_timeout` and `pod_pending_timeout` (Prow 1.4). */
+export function podWish(run: Run, attempt: { readonly buildId: string; readonly startedAt: number }): PodWish {
+  const { job } = run;
+  const marks = podMarks({
+    job,
+    runId: run.id,
+    buildId: attempt.buildId,
+    refs: run.refs,
+    state: "pending",
+    createdAt: run.createdAt,
+  });
+  return {
+    ...marks,
+    cluster: job.prow.cluster,
+    spec: job.body.kind === "pod" ? job.body.spec : {},
+    unscheduledMs: durationOf(job.decoration?.pod_unscheduled_timeout) ?? 5 * 60_000,
+    pendingMs: durationOf(job.decoration?.pod_pending_timeout) ?? 10 * 60_000,
+  };
+}
+
+function durationOf(value: unknown): number | undefined {
+  const parsed = typeof value === "string" ? parseDuration(value) : undefined;
+  return parsed?.ok ? parsed.value : undefined;
 }

@@ -329,6 +329,41 @@ export async function requeueLost(
   });
 }
 
+/**
+ * A run whose attempt its surroundings ended goes back into the queue, unless it was to be aborted meanwhile. False when
+ * the lease was lost: then nothing is recorded.
+ */
+export async function requeueStopped(
+  store: Store,
+  clock: Clock,
+  run: Run,
+  claim: { readonly buildId: string; readonly fencing: number },
+  why: string,
+): Promise<boolean> {
+  return await store.transaction(async (trx) => {
+    const now = clock.now();
+    await store.orderAppends(trx);
+    const kept = await trx
+      .updateTable("runs")
+      .set({ state: "triggered", description: `started again: ${why}`, lease_owner: null, lease_until: null })
+      .where("id", "=", run.id)
+      .where("fencing", "=", claim.fencing)
+      .where("state", "=", "pending")
+      .where("abort_reason", "is", null)
+      .executeTakeFirst();
+    if (kept.numUpdatedRows !== 1n) return false;
+    await trx
+      .updateTable("attempts")
+      .set({ finished_at: now, outcome: `lost: ${why}` })
+      .where("build_id", "=", claim.buildId)
+      .execute();
+    await appendFeed(store, trx, [
+      { at: now, topic: "run", component: run.component, subject: run.id, state: "triggered" },
+    ]);
+    return true;
+  });
+}
+
 /** Aborts a run that has not started; for one under way writes the reason down and leaves ending it to its supervisor. */
 export async function requestAbort(
   store: Store,

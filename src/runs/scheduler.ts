@@ -2,7 +2,16 @@ import type { Clock } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Run, RunEnd } from "./model.ts";
 import { pickRunnable } from "./queue.ts";
-import { abortsAsked, claimRun, finishRun, pendingRuns, renewLease, requeueLost, waitingRuns } from "./records.ts";
+import {
+  abortsAsked,
+  claimRun,
+  finishRun,
+  pendingRuns,
+  renewLease,
+  requeueLost,
+  requeueStopped,
+  waitingRuns,
+} from "./records.ts";
 
 /** What carries out one attempt. It never throws for what a job did; a throw is a bug and ends the run as `error`. */
 export interface Supervisor {
@@ -42,6 +51,8 @@ export interface Scheduler {
 }
 
 const leaseMs = 60_000;
+/** Prow 5.2: attempts that follow one that the cluster stopped. */
+const mostRevivals = 3;
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { store, clock } = options;
@@ -109,6 +120,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     try {
       const end = await endOf(run, claim, controller.signal);
       if (stopping) return;
+      const revived = end.again === true && run.attempt < mostRevivals;
+      if (revived && (await requeueStopped(store, clock, run, claim, end.description))) return;
       const recorded = await finishRun(store, clock, options.ids, run, claim, end);
       if (recorded) options.onFinished(run.component);
     } finally {

@@ -8,6 +8,8 @@ export interface Stop {
   readonly state: RunEnd["state"];
   readonly description: string;
   readonly notRunNeed?: string | undefined;
+  /** The surroundings ended it, not the job: it may be started again. */
+  readonly again?: boolean | undefined;
 }
 
 export function notRun(need: string, detail: string, mend: string): Stop {
@@ -37,11 +39,14 @@ export function checkoutStop(
   return { state: error.code === "limit" ? "failure" : "error", description: error.message };
 }
 
-export function stopOf(name: string, outcome: Outcome, signal: AbortSignal): Stop {
+/** `errorOnEviction`: the job says that an eviction is its end (Prow 1.2). */
+export function stopOf(name: string, outcome: Outcome, signal: AbortSignal, errorOnEviction: boolean): Stop {
   if (outcome.kind === "aborted")
     return { state: "aborted", description: signal.aborted ? String(signal.reason) : outcome.description };
-  if (outcome.kind === "could-not-start" || outcome.kind === "lost")
-    return { state: "error", description: outcome.description };
+  if (outcome.kind === "could-not-start" || outcome.kind === "lost") {
+    const again = outcome.again !== undefined && !(outcome.again === "evicted" && errorOnEviction);
+    return { state: "error", description: outcome.description, again };
+  }
   if (outcome.kind === "exited" && outcome.exitCode === 0) return { state: "success", description: "succeeded" };
   return { state: "failure", description: `${name} ${outcome.description}` };
 }

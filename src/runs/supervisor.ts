@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Clock, forOneLine, type Result } from "../core/index.ts";
-import type { Capability, Executor, Mount, Toolchains } from "../execute/index.ts";
+import type { Capability, Execution, Executor, Mount, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
 import { announceBranches, type Git, hideOtherTags, type JobCheckout } from "../git/index.ts";
 import type { Assembler, ImageInspector, LeftImages } from "../images/index.ts";
@@ -15,7 +15,7 @@ import { buildImages, foreignName, type InForce, imageLabels } from "./image-ste
 import { insideUser, type WithCopy } from "./inside.ts";
 import { collectLeft } from "./left-step.ts";
 import type { Run, RunEnd } from "./model.ts";
-import { defaultPath, emptyVolumes, memoryLimit, podLines, startFolder, toolsInside, toolsMount } from "./pod.ts";
+import { defaultPath, emptyVolumes, memoryLimit, podLines, podWish, startFolder, toolsInside, toolsMount } from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
 import { removeTree } from "./remove-tree.ts";
 import {
@@ -210,7 +210,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const { fault, lines } = scene.secrets;
       if (fault) return { state: "error", description: fault.message };
       const privileged = mayBePrivileged(options.family(), run.job);
-      const ignored = options.executor.ignored(withSecretsGiven(spec), privileged);
+      const where = { cluster: run.job.prow.cluster, tier: run.tier };
+      const ignored = options.executor.ignored(withSecretsGiven(spec), privileged, where);
       for (const line of [...podLines(run.job, ignored), ...lines]) log.line(line);
       if (options.shell) return await openShell(scene, place, container.argv.join(" "), container);
       return await step(scene, place, "command", container.argv, run.job.timeoutMs, container);
@@ -393,10 +394,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const caches = run.tier === "release" ? undefined : join(options.cacheRoot, run.tier);
     if (caches) await mkdir(caches, { recursive: true });
     const mounts: Mount[] = [
-      { host: join(place.folder, "go"), inside: insideGopath, writable: true },
+      // The steps of a generated job follow one another in one tree; a pod is all there is of its job.
+      {
+        host: join(place.folder, "go"),
+        inside: insideGopath,
+        writable: true,
+        purpose: container ? "input" : undefined,
+      },
       { host: join(place.folder, "artifacts"), inside: insideArtifacts, writable: true },
       ...place.lent.map((path) => ({ host: path, inside: path, writable: false })),
-      ...(caches ? [{ host: caches, inside: "/cache", writable: true }] : []),
+      ...(caches ? [{ host: caches, inside: "/cache", writable: true, purpose: "cache" as const }] : []),
       await toolsMount(place.folder),
       ...scene.progress.tools.flatMap((tool) => (tool.mount ? [tool.mount] : [])),
       ...(container && run.job.body.kind === "pod"
@@ -439,6 +446,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       limits: { ...executionLimits, memoryBytes: memoryLimit(container, executionLimits.memoryBytes) },
       network: "egress",
       container: containerWish(options.family(), run.job, container),
+      pod: podWish(run, scene.attempt),
       services: around?.services,
       onOutput: terminal?.show ?? ((chunk) => log.append(chunk)),
     });
@@ -447,16 +455,19 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         ? notRun("isolation", execution.error.message, execution.error.hint ?? "fairlead doctor")
         : { state: "error", description: execution.error.message };
     }
-    const { image } = execution.value;
-    if (image && scene.progress.ranIn === undefined) {
+    const ranIn = (image: Execution["image"]) => {
+      if (!image || scene.progress.ranIn !== undefined) return;
       scene.progress.ranIn = `${image.name}@${image.digest}`;
       log.line(`fairlead: ${image.name} is ${image.digest}`);
-    }
+    };
+    ranIn(execution.value.image);
     const onAbort = () => execution.value.abort(String(scene.signal.reason));
     if (scene.signal.aborted) onAbort();
     scene.signal.addEventListener("abort", onAbort, { once: true });
     const outcome = await execution.value.outcome;
     scene.signal.removeEventListener("abort", onAbort);
+    ranIn(outcome.image);
+    if (outcome.podInfo) await options.results.writeDocument(scene.key, "podinfo.json", outcome.podInfo);
     for (const { target, allowed } of outcome.reached.slice(0, 50)) {
       if (!allowed) log.line(`fairlead: ${target} was refused: runs reach no loopback, link-local or private address`);
     }
@@ -464,7 +475,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     log.line(
       `fairlead: step ${name} ${outcome.description} after ${((options.clock.now() - started) / 1000).toFixed(1)} s`,
     );
-    return stopOf(name, outcome, scene.signal);
+    return stopOf(name, outcome, scene.signal, run.job.prow.errorOnEviction);
   }
 
   async function imageStep(
@@ -527,7 +538,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 /** An image has its own PATH and HOME; a process of this machine gets ours. */
 function baseEnvironment(executor: Executor["name"], cached: boolean): Record<string, string> {
   return {
-    ...(executor === "container" ? {} : { PATH: defaultPath, HOME: "/home/prow", LANG: "C.UTF-8", TMPDIR: "/tmp" }),
+    ...(executor !== "process" ? {} : { PATH: defaultPath, HOME: "/home/prow", LANG: "C.UTF-8", TMPDIR: "/tmp" }),
     ...(cached
       ? { GOCACHE: "/cache/go-build", GOMODCACHE: "/cache/go-mod" }
       : { GOCACHE: "/tmp/go-build", GOMODCACHE: "/tmp/go-mod" }),
