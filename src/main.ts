@@ -13,6 +13,7 @@ import { type ConfigurationSource, readConfiguration } from "./compose/family-so
 import { inspectRepository } from "./compose/inspect.ts";
 import { runHere } from "./compose/local-run.ts";
 import { readPast, readPolicy } from "./compose/past.ts";
+import { makePodImage } from "./compose/pod-image.ts";
 import { promptOn } from "./compose/prompt.ts";
 import { type ServeOptions, startServer } from "./compose/server.ts";
 import { readTrain } from "./compose/train-file.ts";
@@ -206,6 +207,7 @@ const dependencies: CliDependencies = {
   },
   readPast,
   readPolicy,
+  podImage: (to) => makePodImage({ to, env: process.env, clock: systemClock, ids: systemIds }),
   pull: (image, folder) =>
     pullToLayout(
       {

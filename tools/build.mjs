@@ -18,8 +18,8 @@ await build({
   target: "node20",
   format: "esm",
   sourcemap: true,
-  // libsql loads a native file of its own; pg-native is never used.
-  external: ["libsql", "pg-native"],
+  // libsql loads a native file of its own; pg-native is never used; the client of Kubernetes is four times all the rest.
+  external: ["libsql", "pg-native", "@kubernetes/client-node"],
   jsx: "automatic",
   jsxImportSource: "hono/jsx",
   banner: {

@@ -119,6 +119,10 @@ export interface CliDependencies {
   ) => Promise<Result<{ readonly request: TrainRequest; readonly placed: (error: Fault) => Fault }>>;
   readonly writeFile: (file: string, text: string) => Promise<Result<void>>;
   readonly readPolicy: (file: string, component: string) => Promise<Result<Policy>>;
+  /** Makes the image of the containers beside jobs in pods. */
+  readonly podImage: (
+    to: { readonly folder: string } | { readonly reference: string },
+  ) => Promise<Result<{ digest: string; platform: string }>>;
   readonly pull: (image: string, folder: string) => Promise<Result<{ digest: string; blobs: number; bytes: number }>>;
   /** Checks an image at its registry against its proof. */
   readonly verify: (

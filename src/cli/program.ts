@@ -19,6 +19,7 @@ import { addMerge } from "./commands/merge.ts";
 import { addOpen } from "./commands/open.ts";
 import { addPins } from "./commands/pins.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPodImage } from "./commands/pod-image.ts";
 import { addPreflight } from "./commands/preflight.ts";
 import { addPull } from "./commands/pull.ts";
 import { addPromote, addRegistries } from "./commands/registries.ts";
@@ -144,6 +145,7 @@ const commands = [
   addBackup,
   addRestore,
   addPull,
+  addPodImage,
   addMerge,
   addAllow,
   addClose,
