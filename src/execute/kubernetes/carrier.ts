@@ -15,8 +15,8 @@ export interface Carrier {
   deliver(wanted: () => boolean): Promise<Result<void>>;
   /** The log as it grows, from where it stood; goes on until `signal`. */
   follow(signal: AbortSignal): Promise<void>;
-  /** The rest of the log, and the folders that are read afterwards in place of those of this machine. */
-  collect(wanted: () => boolean): Promise<Result<void>>;
+  /** The rest of the log, and, unless `logOnly`, the folders that are read afterwards in place of those of this machine. */
+  collect(wanted: () => boolean, logOnly: boolean): Promise<Result<void>>;
   /** Leaves a signal for the job. */
   signal(name: "INT" | "KILL", wanted: () => boolean): Promise<void>;
 }
@@ -61,8 +61,9 @@ export function createCarrier(options: {
     spec.onOutput(bytes);
   }
 
-  async function collectOnce(): Promise<Result<void>> {
-    const returned = mounts.filter((each) => each.volume === "work" && each.mount.purpose !== "input");
+  async function collectOnce(logOnly: boolean): Promise<Result<void>> {
+    const kept = logOnly ? [] : mounts.filter((each) => each.volume === "work");
+    const returned = kept.filter((each) => each.mount.purpose !== "input");
     const scratch = join(dirname(returned[0]?.mount.host ?? "/nowhere"), `.returned-${pod}`);
     if (returned.length > 0) {
       await rm(scratch, { recursive: true, force: true });
@@ -129,7 +130,7 @@ export function createCarrier(options: {
         if (!signal.aborted) await pause(Math.min(100 * 2 ** failures++, 10_000));
       }
     },
-    collect: (wanted) => persist(wanted, collectOnce),
+    collect: (wanted, logOnly) => persist(wanted, () => collectOnce(logOnly)),
     signal: async (name, wanted) => {
       await persist(wanted, () =>
         cluster.exec({

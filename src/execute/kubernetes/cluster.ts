@@ -100,9 +100,11 @@ export async function openCluster(options: {
       const nodeName = textOf(objectOf(pod.value.body.spec).nodeName);
       const node = nodeName === "" ? undefined : await api.call("GET", `/api/v1/nodes/${nodeName}`);
       return {
-        pod: pod.value.body,
-        ...(events.ok && events.value.status === 200 ? { events: listOf(events.value.body.items) } : {}),
-        ...(node?.ok && node.value.status === 200 ? { node: node.value.body } : {}),
+        pod: withoutManagers(pod.value.body),
+        ...(events.ok && events.value.status === 200
+          ? { events: listOf(events.value.body.items).map(withoutManagers) }
+          : {}),
+        ...(node?.ok && node.value.status === 200 ? { node: withoutManagers(node.value.body) } : {}),
       };
     },
     version: async () => {
@@ -139,4 +141,10 @@ async function closeNetwork(
       );
   }
   return ok(undefined);
+}
+
+/** Who set which field takes more room than the fields, and nobody reads it here. */
+function withoutManagers(object: JsonObject): JsonObject {
+  const { managedFields: _fields, ...metadata } = objectOf(object.metadata);
+  return { ...object, metadata };
 }

@@ -180,7 +180,7 @@ export function carryOut(options: {
     endFollowing.abort();
     await following;
     if (standing?.at === "ended") {
-      const collected = await carrier.collect(() => !gone && !over);
+      const collected = await carrier.collect(() => !gone && !over, end.kind === "limit");
       if (!collected.ok) {
         const { message, code } = collected.error;
         if (ending || end.exitCode !== 0)

@@ -147,8 +147,8 @@ function jobContainer(
     image: spec.container?.image ?? "",
     ...(spec.container?.pullPolicy === undefined ? {} : { imagePullPolicy: spec.container.pullPolicy }),
     command: [...carriedCommand("init.pl"), "/fairlead-door", "/fairlead-log", String(spec.limits.processes), spec.cwd],
-    // Kubernetes would expand $(NAME) again, and what comes here is already what the job wants.
-    args: spec.argv.map((argument) => argument.replaceAll("$(", "$$(")),
+    // Kubernetes expands $(NAME) and halves $$, and what comes here is already what the job wants.
+    args: spec.argv.map((argument) => argument.replaceAll("$", "$$$$")),
     env: listOf(container.env)
       .filter((each) => ["fieldRef", "resourceFieldRef"].some((from) => objectOf(each.valueFrom)[from] !== undefined))
       .map((each) => ({ name: each.name ?? "", valueFrom: each.valueFrom ?? {} })),
