@@ -90,7 +90,9 @@ module.exports = {
         pathNot:
           "^src/(compose/|main\\.ts|execute/process/|execute/container/|execute/kubernetes/|forge/local/|combine/cluster/(kind|existing|command)/)",
       },
-      to: { path: "^src/(execute/process|execute/container|execute/kubernetes|forge/local|combine/cluster/(kind|existing|command))/" },
+      to: {
+        path: "^src/(execute/process|execute/container|execute/kubernetes|forge/local|combine/cluster/(kind|existing|command))/",
+      },
     },
     {
       name: "features-know-no-server",

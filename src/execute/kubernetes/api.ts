@@ -104,9 +104,10 @@ export function createApi(connection: Connection, clock: Clock): KubernetesApi {
       try {
         const response = await open("GET", path, undefined, silentWatchMs, signal);
         if (response.statusCode !== 200) {
-          const said = objectIn(await textOf(response))?.message;
+          const message = objectIn(await textOf(response))?.message;
+          const said = typeof message === "string" ? message : "";
           const facts = { status: response.statusCode, retryAfter: response.headers["retry-after"] };
-          return err(fault("unavailable", `the watch is refused: ${response.statusCode} ${String(said)}`, { facts }));
+          return err(fault("unavailable", `the watch is refused: ${response.statusCode} ${said}`, { facts }));
         }
         await readEvents(response, onEvent);
         return ok(undefined);

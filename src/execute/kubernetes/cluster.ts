@@ -81,7 +81,7 @@ export async function openCluster(options: {
     },
     remove,
     list: async () => {
-      const answered = await api.call("GET", `${pods}?${new URLSearchParams({ labelSelector: selector })}`);
+      const answered = await api.call("GET", `${pods}?labelSelector=${encodeURIComponent(selector)}`);
       if (!answered.ok) return answered;
       if (answered.value.status !== 200)
         return err(fault("failed", `pods cannot be listed: ${answered.value.status} ${answered.value.said}`));
@@ -93,7 +93,7 @@ export async function openCluster(options: {
         api.call("GET", `${pods}/${name}`),
         api.call(
           "GET",
-          `/api/v1/namespaces/${settings.namespace}/events?${new URLSearchParams({ fieldSelector: `involvedObject.name=${name}`, limit: "200" })}`,
+          `/api/v1/namespaces/${settings.namespace}/events?limit=200&fieldSelector=${encodeURIComponent(`involvedObject.name=${name}`)}`,
         ),
       ]);
       if (!pod.ok || pod.value.status !== 200) return undefined;

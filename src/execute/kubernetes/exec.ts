@@ -29,7 +29,10 @@ export function createExec(connection: Connection, clock: Clock): Exec {
     const query = new URLSearchParams({ container: call.container, stdout: "true", stderr: "true" });
     if (call.input) query.set("stdin", "true");
     for (const argument of call.argv) query.append("command", argument);
-    const url = new URL(`/api/v1/namespaces/${call.namespace}/pods/${call.pod}/exec?${query}`, connection.server);
+    const url = new URL(
+      `/api/v1/namespaces/${call.namespace}/pods/${call.pod}/exec?${query.toString()}`,
+      connection.server,
+    );
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const { headers, ...options } = await connection.options();
     return await new Promise<Result<void>>((resolve) => {

@@ -39,7 +39,7 @@ export function watchPods(options: {
   let cancelPause = () => {};
 
   const query = (more: Readonly<Record<string, string>>) =>
-    `${options.path}?${new URLSearchParams({ labelSelector: options.selector, ...more })}`;
+    `${options.path}?${new URLSearchParams({ labelSelector: options.selector, ...more }).toString()}`;
 
   function tell(pod: SeenPod): void {
     known.set(pod.name, pod);
@@ -85,7 +85,7 @@ export function watchPods(options: {
     while (!stop.signal.aborted) {
       version ??= await list();
       const from = version;
-      let refused: string | undefined;
+      let refused = false;
       let came = false;
       const ended =
         from === undefined
@@ -95,7 +95,7 @@ export function watchPods(options: {
               (event) => {
                 came = true;
                 if (event.type === "ERROR") {
-                  refused = String(event.object.code);
+                  refused = true;
                   version = undefined;
                   return;
                 }
@@ -113,7 +113,7 @@ export function watchPods(options: {
       // A watch that ends after its time is no failure; one refused for its age begins with a list.
       const answered = ended?.ok === true || came;
       if (ended && !ended.ok && !came) version = undefined;
-      failures = answered && refused === undefined ? 0 : failures + 1;
+      failures = answered && !refused ? 0 : failures + 1;
       if (answered) silentSince = undefined;
       else {
         silentSince ??= clock.now();
