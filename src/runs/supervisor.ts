@@ -15,7 +15,16 @@ import { buildImages, foreignName, type InForce, imageLabels } from "./image-ste
 import { insideUser, type WithCopy } from "./inside.ts";
 import { collectLeft } from "./left-step.ts";
 import type { Run, RunEnd } from "./model.ts";
-import { defaultPath, emptyVolumes, memoryLimit, podLines, podWish, startFolder, toolsInside, toolsMount } from "./pod.ts";
+import {
+  defaultPath,
+  emptyVolumes,
+  memoryLimit,
+  podLines,
+  podWish,
+  startFolder,
+  toolsInside,
+  toolsMount,
+} from "./pod.ts";
 import { collectPushed, type PushDoor, type PushSurroundings, preparePush } from "./push-step.ts";
 import { removeTree } from "./remove-tree.ts";
 import {
