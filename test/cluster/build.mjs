@@ -157,7 +157,12 @@ async function build({ name, part, file }) {
 }
 
 function packagesOf(target, env) {
-  const listed = spawnSync("go", ["list", "-deps", target], { cwd: here, env, encoding: "utf8", maxBuffer: 1e8 });
+  const listed = spawnSync("go", ["list", "-deps", "-test", target], {
+    cwd: here,
+    env,
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
   if (listed.status !== 0) stop(`the Go module could not be read: ${listed.stderr.trim()}`);
   return listed.stdout.trim().split("\n").length;
 }
