@@ -45,6 +45,12 @@ async function up(folder: string, more: readonly string[] = []) {
   };
 }
 
+/** The record goes last but for the process that removes it. */
+async function isGone(folder: string): Promise<boolean> {
+  const { records, processes } = await tracesOf(name, folder);
+  return records.length === 0 && processes.length === 0;
+}
+
 /** The keeper and the cleaner, from the process table. */
 async function processOf(command: string, folder: string): Promise<number> {
   const { processes } = await tracesOf(name, folder);
@@ -106,7 +112,7 @@ describe.skipIf(reason !== undefined)(`the test cluster${reason === undefined ? 
         await until(async () => (await tracesOf(name, folder)).processes.length === 0);
         expect((await starter(parts, ["sweep"])).stdout.trim()).toBe("1");
       }
-      await until(async () => (await tracesOf(name, folder)).records.length === 0);
+      await until(() => isGone(folder));
       expect(await tracesOf(name, folder)).toEqual(none(before));
     },
     120_000,
@@ -118,7 +124,7 @@ describe.skipIf(reason !== undefined)(`the test cluster${reason === undefined ? 
     const owner = spawn("sleep", ["1000"], { stdio: "ignore" });
     await up(folder, ["--die-with", String(owner.pid)]);
     owner.kill("SIGKILL");
-    await until(async () => (await tracesOf(name, folder)).records.length === 0);
+    await until(() => isGone(folder));
     expect(await tracesOf(name, folder)).toEqual(none(before));
   }, 120_000);
 
