@@ -3,8 +3,9 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit` stands beside the code and needs nothing but Node and git. `contract` runs one suite over every adapter of a
  * port, `blackbox` drives the built program with real clients, `attack` tries to break the rules of trust. `prow`
- * compares with what Prow says of real files and repositories, where variables name the folders that hold them.
- * `kubernetes` needs a cluster of its own (`bin/test --kubernetes`) and is left out of the others.
+ * compares with what Prow says of real files and repositories, where variables name the folders that hold them. `real`
+ * takes the public repositories of kubernetes-csi through everything (`bin/test --real FOLDER`). `kubernetes` needs a
+ * cluster of its own (`bin/test --kubernetes`) and is left out of the others.
  */
 export default defineConfig({
   test: {
@@ -30,6 +31,15 @@ export default defineConfig({
           globalSetup: ["test/kubernetes/shared-cluster.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "real",
+          include: ["test/real/**/*.test.ts"],
+          testTimeout: 7_200_000,
+          hookTimeout: 7_200_000,
           fileParallelism: false,
         },
       },

@@ -1,5 +1,6 @@
 import { compilePattern, err, fault, ok, type Result } from "../core/index.ts";
 import type { Component, Platform, ReleaseConfiguration, ReleaseImage } from "../family/index.ts";
+import { type BuildPlatform, buildPlatformsOf, imagePlatforms } from "./build-platforms.ts";
 import { needsOf } from "./needs.ts";
 
 /** Files of a revision, read from git objects. */
@@ -17,17 +18,24 @@ export interface ConventionFacts {
 /**
  * What to do in a repository without `.fairlead.yaml`. Prow: `.prow.sh` is handed control. A kubernetes-csi component
  * whose tests in clusters are opted out is built and unit-tested by the same make targets that its `.prow.sh` calls,
- * since the script itself also starts a container engine. Images: one a command of `CMDS`, none for a library.
+ * since the script itself also starts a container engine. Images: one a command of `CMDS` on the platforms of
+ * `CSI_PROW_BUILD_PLATFORMS`, none for a library.
  */
 export async function readConventions(
   files: RevisionFiles,
   component: Component,
   facts: ConventionFacts,
 ): Promise<Result<ReleaseConfiguration>> {
-  const [prowScript, makefile] = await Promise.all([files.read(".prow.sh"), files.read("Makefile")]);
+  const [prowScript, makefile, tools] = await Promise.all(
+    [".prow.sh", "Makefile", "release-tools/prow.sh"].map((path) => files.read(path)),
+  );
   const usesReleaseTools = /^\s*-?include\s+release-tools\/build\.make/m.test(makefile ?? "");
   const commands = commandsOf(makefile ?? "");
-  const images = component.kind === "internal" ? [] : await imagesOf(files, commands, facts.here);
+  const wanted = buildPlatformsOf([prowScript, tools], component.jobs.env["CSI_PROW_BUILD_PLATFORMS"]);
+  const { images, entries } =
+    component.kind === "internal"
+      ? { images: [], entries: [] }
+      : await imagesOf(files, commands, usesReleaseTools ? wanted : undefined, facts.here);
   const go = await goOf(files);
   const nothing = {
     toolchain: go === undefined ? {} : { go },
@@ -39,11 +47,12 @@ export async function readConventions(
   };
   const imageNote = images.length > 0 ? `, images of CMDS (${images.map((image) => image.name).join(", ")})` : "";
 
-  if (makefile !== undefined && usesReleaseTools && !(prowScript !== undefined && facts.cluster)) {
+  if (makefile !== undefined && usesReleaseTools && prowScript !== undefined && !facts.cluster) {
+    const platforms = entries.length === 0 ? "" : ` "BUILD_PLATFORMS=${entries.join("; ")}"`;
     return ok({
       ...nothing,
       origin: `the kubernetes-csi convention: make all, make test${imageNote}`,
-      build: commands.length > 0 || hasTarget(makefile, "all") ? "make all" : undefined,
+      build: commands.length > 0 || hasTarget(makefile, "all") ? `make all${platforms}` : undefined,
       test: "make -k test",
       needs: ["make", "go", "bash"],
     });
@@ -69,7 +78,9 @@ export async function readConventions(
   }
   return err(
     fault("bad-input", "there is nothing to run: no .fairlead.yaml, no .prow.sh, and no Makefile with a test target", {
-      hint: "add a .fairlead.yaml with `test: …`; the smallest is one line",
+      hint: usesReleaseTools
+        ? "its Makefile includes release-tools/build.make, so add a .fairlead.yaml with `test: make test`"
+        : "add a .fairlead.yaml with `test: …`; the smallest is one line",
     }),
   );
 }
@@ -102,20 +113,37 @@ export function commandsOf(makefile: string): readonly string[] {
     .slice(0, 50);
 }
 
+/** One image a command that has a Dockerfile, and the entries of `BUILD_PLATFORMS` that any of them needs, in order. */
 async function imagesOf(
   files: RevisionFiles,
   commands: readonly string[],
+  wanted: readonly BuildPlatform[] | undefined,
   here: Platform,
-): Promise<readonly ReleaseImage[]> {
+): Promise<{ readonly images: readonly ReleaseImage[]; readonly entries: readonly string[] }> {
   const images: ReleaseImage[] = [];
+  const needed = new Set<string>();
   for (const name of commands) {
-    const own = `cmd/${name}/Dockerfile`;
-    const dockerfile = (await files.read(own)) !== undefined ? own : "Dockerfile";
-    if ((await files.read(dockerfile)) === undefined) continue;
-    const platforms = [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }];
-    images.push({ name, dockerfile, platforms, args: {}, version: undefined, builder: undefined });
+    const linux = await firstOf(files, [`cmd/${name}/Dockerfile`, "Dockerfile"]);
+    if (linux === undefined) continue;
+    const windows = await firstOf(files, [`cmd/${name}/Dockerfile.Windows`, "Dockerfile.Windows"]);
+    const made = imagePlatforms(name, wanted ?? [], { linux, windows });
+    for (const { entry } of made) needed.add(entry);
+    const platforms =
+      made.length > 0
+        ? made.map(({ entry: _, ...platform }) => platform)
+        : [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }];
+    images.push({ name, dockerfile: linux.path, platforms, args: {}, version: undefined, builder: undefined });
   }
-  return images;
+  const entries = (wanted ?? []).map(({ text }) => text).filter((text) => needed.has(text));
+  return { images, entries };
+}
+
+async function firstOf(files: RevisionFiles, paths: readonly string[]) {
+  for (const path of paths) {
+    const text = await files.read(path);
+    if (text !== undefined) return { path, text };
+  }
+  return undefined;
 }
 
 function hasTarget(makefile: string, target: string): boolean {

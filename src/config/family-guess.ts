@@ -51,7 +51,7 @@ export async function guessFamily(
 async function guessComponent(finding: RepositoryFinding): Promise<{ kind: Guess; images: Guess | undefined }> {
   const makefile = (await finding.files.read("Makefile")) ?? "";
   const commands = commandsOf(makefile);
-  const pins = await deploymentManifests(finding.files);
+  const pinned = await foreignPins(finding.files, commands);
   const versions = finding.tags.filter((tag) => /^v\d+\.\d+\.\d+/.test(tag));
   const images: Guess | undefined =
     commands.length > 0
@@ -59,11 +59,10 @@ async function guessComponent(finding: RepositoryFinding): Promise<{ kind: Guess
       : /^\s*CMDS\s*[:?]?=/m.test(makefile)
         ? { value: "", why: "CMDS of its Makefile is empty: a library" }
         : undefined;
-  if (pins > 0 && commands.length > 0)
-    return {
-      kind: { value: "deployment", why: `${pins} files below deploy/ name images of sidecars by version` },
-      images,
-    };
+  if (pinned.length >= 3 && commands.length > 0) {
+    const why = `files below deploy/ name ${pinned.length} images of others by version: ${pinned.join(", ")}`;
+    return { kind: { value: "deployment", why }, images };
+  }
   if (versions.length > 0)
     return { kind: { value: "versioned", why: `${versions.length.toLocaleString("en")} version tags` }, images };
   if (finding.tags.length === 0 && finding.commits > 20 && commands.length === 0)
@@ -71,11 +70,19 @@ async function guessComponent(finding: RepositoryFinding): Promise<{ kind: Guess
   return { kind: { value: "versioned", why: "no reason to think otherwise" }, images };
 }
 
-async function deploymentManifests(files: RevisionFiles): Promise<number> {
+/**
+ * Images of others that files below deploy/ name by version. A component that shows how to start it names itself and one
+ * or two more; one that pins a family names many.
+ */
+async function foreignPins(files: RevisionFiles, own: readonly string[]): Promise<readonly string[]> {
   const paths = (await files.list("deploy")).filter((path) => /\.ya?ml$/.test(path)).slice(0, 100);
-  const texts = await Promise.all(paths.map((path) => files.read(path)));
-  return texts.filter((text) => ((text ?? "").match(/^\s*(?:-\s*)?image:\s*\S+:v\d+\.\d+\.\d+/gm) ?? []).length >= 3)
-    .length;
+  const names = new Set<string>();
+  for (const path of paths)
+    for (const [, name] of ((await files.read(path)) ?? "").matchAll(
+      /^\s*(?:-\s*)?image:\s*["']?(?:\S*\/)?([a-z0-9._-]+):v\d+\.\d+\.\d+/gm,
+    ))
+      if (name !== undefined && !own.includes(name)) names.add(name);
+  return [...names].sort();
 }
 
 function quoted(text: string): string {

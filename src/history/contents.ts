@@ -27,9 +27,7 @@ export async function contentsOf(sources: HistorySources, commit: string, tag: s
     pinsOf(sources, commit, configuration, why),
   ]);
   return {
-    images: configuration
-      ? { value: component.images ?? configuration.images.map((image) => image.name) }
-      : { unknown: why },
+    images: configuration ? { value: imagesOf(configuration, component.images) } : { unknown: why },
     changelog,
     go: {
       asked: /^go (\d+\.\d+(?:\.\d+)?)/m.exec(goMod ?? "")?.[1],
@@ -39,6 +37,15 @@ export async function contentsOf(sources: HistorySources, commit: string, tag: s
     pins,
     shared: configuration?.shared ?? {},
   };
+}
+
+/**
+ * What a revision builds, as it says itself: the family file's names are those of today. Only where a script of its own
+ * pushes them does nothing else tell.
+ */
+function imagesOf(configuration: ReleaseConfiguration, owned: readonly string[] | undefined): readonly string[] {
+  const named = configuration.images.map((image) => image.name);
+  return named.length === 0 && configuration.push !== undefined ? (owned ?? []) : named;
 }
 
 async function pinsOf(

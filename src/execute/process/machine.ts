@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { access, lstat, mkdir, readdir, readlink, realpath, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { findOnPath, isolationCapability } from "../host/index.ts";
 import type { Capability } from "../model.ts";
@@ -53,7 +53,20 @@ export async function readMachine(folder: string): Promise<{ readonly parts: Cag
   const forwarder = join(folder, "forwarder.pl");
   await writeFile(forwarder, forwarderScript);
   const generated = Object.keys(files).map((name) => ({ host: join(folder, "etc", name), inside: `/etc/${name}` }));
+  generated.push(...(await withoutEngine(join(folder, "nothing"))));
   return { parts: { links, folders, etc, proc: await machineWideProc(), generated }, forwarder };
+}
+
+/**
+ * Covers docker by an empty file that is no program: no daemon is reached from the cage, and scripts that ask for docker
+ * (kubernetes-csi's `make test`) would take its presence for an engine.
+ */
+async function withoutEngine(empty: string): Promise<readonly { readonly host: string; readonly inside: string }[]> {
+  const file = await findInCage("docker");
+  const real = file && (await realpath(file));
+  if (real === undefined || basename(real) !== "docker") return [];
+  await writeFile(empty, "", { mode: 0o644 });
+  return [{ host: empty, inside: real }];
 }
 
 /**
