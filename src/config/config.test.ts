@@ -169,6 +169,68 @@ describe("conventions", () => {
     expect(whole.ok && whole.value.needs).toContain("container-engine");
   });
 
+  it("builds the platforms of release-tools, with the arguments that each Dockerfile declares", async () => {
+    const platforms =
+      "linux amd64 amd64; linux arm64 arm64 -arm64; linux arm arm/v7 -armv7; windows amd64 amd64 .exe nanoserver:ltsc2022 servercore:ltsc2022";
+    const many = {
+      ...csi,
+      Dockerfile: "FROM base\nARG binary=./bin/csi-b\nCOPY ${binary} b\n",
+      "release-tools/prow.sh": `configvar CSI_PROW_BUILD_PLATFORMS "${platforms}" "Go target platforms"\n`,
+    };
+    const read = await conventions(many);
+    expect(read.ok && read.value.build).toBe(
+      'make all "BUILD_PLATFORMS=linux amd64 amd64; linux arm64 arm64 -arm64; linux arm arm/v7 -armv7"',
+    );
+    // The Dockerfile of csi-a takes one binary whatever the platform, so there is one platform.
+    expect(read.ok && read.value.images.map((image) => image.platforms.map((each) => each.args))).toEqual([
+      [{}],
+      [{ binary: "./bin/csi-b" }, { binary: "./bin/csi-b-arm64" }, { binary: "./bin/csi-b-armv7" }],
+    ]);
+    expect(read.ok && read.value.images[1]?.platforms[2]?.platform).toMatchObject({
+      architecture: "arm",
+      variant: "v7",
+    });
+    const windows = await conventions({
+      ...many,
+      "Dockerfile.Windows": "ARG BASE_IMAGE\nARG ADDON_IMAGE\nFROM ${BASE_IMAGE}\n",
+    });
+    expect(windows.ok && windows.value.images[1]?.platforms[3]).toEqual({
+      platform: { os: "windows", architecture: "amd64", variant: undefined, osVersion: "ltsc2022" },
+      dockerfile: "Dockerfile.Windows",
+      args: { BASE_IMAGE: "nanoserver:ltsc2022", ADDON_IMAGE: "servercore:ltsc2022" },
+      suffix: ".exe",
+    });
+    const old = await conventions({
+      ...many,
+      "release-tools/prow.sh": 'configvar CSI_PROW_BUILD_PLATFORMS "linux amd64; linux s390x -s390x" "x"\n',
+    });
+    expect(old.ok && old.value.images[1]?.platforms[1]).toMatchObject({
+      platform: { architecture: "s390x" },
+      suffix: "-s390x",
+    });
+    const odd = await conventions({ ...many, ".prow.sh": "CSI_PROW_BUILD_PLATFORMS='linux amd64; $(id)'\n" });
+    expect(odd.ok && odd.value.build).toBe("make all");
+  });
+
+  it("says what to write where release-tools would test but no .prow.sh hands over", async () => {
+    const { ".prow.sh": _, ...without } = csi;
+    const read = await conventions(without);
+    expect(!read.ok && read.error.hint).toContain("so add a .fairlead.yaml with `test: make test`");
+  });
+
+  it("takes what names many images of others for a deployment, not what shows how to start itself", async () => {
+    const kindOf = async (images: readonly string[]) => {
+      const manifest = images.map((image) => `      - image: registry.k8s.io/sig-storage/${image}:v1.2.3\n`).join("");
+      const finding = {
+        ...{ url: "https://example.org/o/c", component: "c", commits: 30, tags: ["v1.0.0"], defaultBranch: "main" },
+        files: files({ ...csi, "deploy/kubernetes/a.yaml": manifest }),
+      };
+      return (await guessFamily({ value: "o", why: "x" }, [finding])).kinds["c"];
+    };
+    expect(await kindOf(["csi-a", "csi-provisioner", "hostpathplugin"])).toBe("versioned");
+    expect(await kindOf(["csi-a", "csi-provisioner", "csi-attacher", "livenessprobe"])).toBe("deployment");
+  });
+
   it("runs a plain .prow.sh and says what its sources start", async () => {
     const plain = await conventions({
       ".prow.sh": "#!/bin/sh\n. ./lib.sh\nrun\n",

@@ -167,7 +167,7 @@ export async function readCapabilities(
     {
       need: "container-engine",
       present: false,
-      detail: "jobs in the cage reach no container engine",
+      detail: "jobs in the cage reach no container engine, and find no docker command",
       mend: "have the job do without one, or run it elsewhere",
       switchesOff: "jobs that start containers",
     },
