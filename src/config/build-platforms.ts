@@ -59,12 +59,12 @@ export function imagePlatforms(
   command: string,
   platforms: readonly BuildPlatform[],
   dockerfiles: CommandDockerfiles,
-): readonly (ReleasePlatform & { readonly entry: string })[] {
+): readonly { readonly entry: string; readonly platform: ReleasePlatform }[] {
   return platforms.flatMap((each) => {
     const windows = each.platform.os === "windows";
     const file = windows ? dockerfiles.windows : dockerfiles.linux;
     if (file === undefined) return [];
-    const declares = (name: string) => new RegExp(`^\\s*ARG\\s+${name}(\\s|=|$)`, "im").test(file.text);
+    const declares = (name: string) => declaredArguments(file.text).includes(name);
     if (!windows && each.suffix !== "" && !declares("binary")) return [];
     const args: Readonly<Record<string, string | undefined>> = {
       binary: `./bin/${command}${each.suffix}`,
@@ -75,14 +75,12 @@ export function imagePlatforms(
     const given = Object.entries(args).flatMap(([name, value]) =>
       value !== undefined && declares(name) ? [[name, value] as const] : [],
     );
-    return [
-      {
-        platform: each.platform,
-        dockerfile: windows ? file.path : undefined,
-        args: Object.fromEntries(given),
-        suffix: each.suffix,
-        entry: each.text,
-      },
-    ];
+    const dockerfile = windows ? file.path : undefined;
+    const platform = { platform: each.platform, dockerfile, args: Object.fromEntries(given), suffix: each.suffix };
+    return [{ entry: each.text, platform }];
   });
+}
+
+function declaredArguments(dockerfile: string): readonly string[] {
+  return [...dockerfile.matchAll(/^\s*ARG\s+(\w+)/gim)].map((match) => match[1] ?? "");
 }

@@ -130,7 +130,7 @@ async function imagesOf(
     for (const { entry } of made) needed.add(entry);
     const platforms =
       made.length > 0
-        ? made.map(({ entry: _, ...platform }) => platform)
+        ? made.map(({ platform }) => platform)
         : [{ platform: here, dockerfile: undefined, args: {}, suffix: "" }];
     images.push({ name, dockerfile: linux.path, platforms, args: {}, version: undefined, builder: undefined });
   }

@@ -53,9 +53,9 @@ describe.skipIf(why)(`the eight components${why ? ` (skipped: ${why})` : ""}`, (
   it("csi-release-tools is tested and merged, and never tagged", async () => {
     const copy = await workingCopy(family, "csi-release-tools");
     await copy.on("master");
-    // Its own .prow.sh starts containers and fetches from GitHub; the boilerplate of its files is checked without.
-    await copy.write({ ".fairlead.yaml": 'test: ./verify-boilerplate.sh "$(pwd)"\n' });
-    const { number } = await propose(family, copy, { branch: "master" }, "Check the boilerplate");
+    // Its own .prow.sh starts containers and fetches from GitHub; that its scripts can be read is seen without.
+    await copy.write({ ".fairlead.yaml": 'test: for script in *.sh; do bash -n "$script"; done\n' });
+    const { number } = await propose(family, copy, { branch: "master" }, "Read every script");
     await greenChange(family, "csi-release-tools", number);
     await land(family, "csi-release-tools", number);
     const refused = await family.fairlead("release", "csi-release-tools", "v1.0.0", "--yes");

@@ -50,7 +50,7 @@ export async function propose(
   await family.git(copy.folder, "commit", "-q", "--allow-empty", "-m", title);
   const ref = "branch" in target ? `refs/for/${target.branch}` : `refs/changes/${target.change}`;
   const pushed = await family.git(copy.folder, "push", "origin", `HEAD:${ref}`);
-  const number = Number(/Change (\d+) of/.exec(pushed.stderr)?.[1] ?? 0);
+  const number = Number(/Change (\d+) /.exec(pushed.stderr)?.[1] ?? 0);
   if (pushed.code !== 0 || number === 0) throw new Error(pushed.stderr);
   return { number, said: pushed.stderr };
 }
