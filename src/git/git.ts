@@ -184,7 +184,7 @@ async function adopt(
   if (!fetched.ok) return fetched;
   if (fetched.value.code !== 0) {
     return err(
-      fault("unavailable", `${url} cannot be copied: ${lastLine(fetched.value.stderr)}`, {
+      fault("unavailable", `${url} cannot be copied: ${cause(fetched.value.stderr)}`, {
         hint: "what was copied stays; the next start goes on",
       }),
     );
@@ -226,6 +226,12 @@ function allowedUrl(url: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: no URL that is read holds one
   if (url.length > 2000 || url.startsWith("-") || /[\x00-\x20]/.test(url)) return false;
   return /^(https?|ssh|git|file):\/\/[^-]/.test(url) || url.startsWith("/") || /^[\w.-]+@[\w.-]+:[^-:][^:]*$/.test(url);
+}
+
+/** The first complaint, of the other side or of git here: those that follow are its consequences. */
+function cause(text: string): string {
+  const first = /^(?:remote: )?(?:fatal|error): .*$/m.exec(text)?.[0].trim();
+  return first ?? lastLine(text);
 }
 
 function lastLine(text: string): string {
