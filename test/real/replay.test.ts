@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPast } from "../../src/compose/past.ts";
 import { must } from "../../src/core/index.ts";
 import { bumpBetween, isFinalTag, parseVersionTag } from "../../src/family/index.ts";
-import { pinChanges, policyFor, type PreflightFacts, preflight } from "../../src/policy/index.ts";
+import { type PreflightFacts, pinChanges, policyFor, preflight } from "../../src/policy/index.ts";
 import { bumpAsked } from "../../src/policy/pin-changes.ts";
-import { program } from "../fixtures/served-program.ts";
 import { run } from "../fixtures/programs.ts";
+import { program } from "../fixtures/served-program.ts";
 import { knownMistakes } from "./known-mistakes.ts";
 import { eightComponents, lacking, mirrorOf, moreComponents, organisation } from "./repositories.ts";
 
