@@ -119,7 +119,8 @@ describe("a release whose server is killed with SIGKILL", () => {
     await family.kill();
     await family.start({ FAIRLEAD_CRASH_AT: "1:written" });
     await held();
-    expect((await family.fairlead("approve", "greeter@v1.0.0", "--reason", "it is meant")).code).toBe(0);
+    // The server may die before it answers; what counts is what it kept.
+    await family.fairlead("approve", "greeter@v1.0.0", "--reason", "it is meant");
     await family.ended();
     await family.start();
     const row = await family.until("the release", async () => {
