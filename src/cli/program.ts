@@ -17,6 +17,7 @@ import { addLogs } from "./commands/logs.ts";
 import { addBackport, addBranch, addFreeze, addMark, addThaw } from "./commands/maintenance.ts";
 import { addMerge } from "./commands/merge.ts";
 import { addOpen } from "./commands/open.ts";
+import { addPinSets } from "./commands/pin-sets.ts";
 import { addPins } from "./commands/pins.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPodImage } from "./commands/pod-image.ts";
@@ -134,6 +135,7 @@ const commands = [
   addPreflight,
   addTrain,
   addPins,
+  addPinSets,
   addReplay,
   addVerify,
   addTrace,

@@ -1,4 +1,11 @@
+export { type ClusterTests, createClusterTests } from "./acceptance/cluster-test.ts";
+export type * from "./acceptance/model.ts";
+export { clusterTestOf } from "./acceptance/records.ts";
 export { createCluster, type LifetimeOptions } from "./cluster/lifetime.ts";
 export type * from "./cluster/model.ts";
 export { programRunner, type RunProgram } from "./cluster/programs.ts";
 export { type ClusterRecords, openClusterRecords } from "./cluster/records.ts";
+export { comparePinSets } from "./pin-sets/compare.ts";
+export type { PinnedComponent } from "./pin-sets/model.ts";
+export { findPinSet, listPinSets, type RecordedPinSet } from "./pin-sets/records.ts";
+export type { WantedPin } from "./pin-sets/resolve.ts";

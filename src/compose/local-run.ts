@@ -16,6 +16,7 @@ import {
 import { createBaseSource, createRegistryClient, openFsBlobStore } from "../oci/index.ts";
 import { createFsResultStore, type LogWriter, type ResultStore } from "../results/index.ts";
 import { createSupervisor, resultKeyOf, stubSecrets } from "../runs/index.ts";
+import { bringTheirOwn } from "./cluster-tests.ts";
 import { createExecutor, createImageExecutor } from "./executor.ts";
 import { ownTerminal } from "./terminal.ts";
 import { toolchainsOf } from "./toolchains.ts";
@@ -102,7 +103,7 @@ export async function runHere(request: LocalRunRequest): Promise<Result<LocalRun
       cage: building.executor,
       readReleaseConfiguration: (files, component) =>
         readReleaseConfiguration(files, component, {
-          cluster: family.kubernetes.cluster !== "none",
+          cluster: bringTheirOwn(family),
           here: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
         }),
       toolchains: toolchainsOf({

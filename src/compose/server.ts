@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { readReleaseConfiguration } from "../config/index.ts";
 import { type Clock, describeFault, err, type Fault, fault, type Ids, ok, type Result } from "../core/index.ts";
-import { isPublicAddress } from "../execute/host/index.ts";
+import { findOnPath, isPublicAddress } from "../execute/host/index.ts";
 import { sweepToolchains } from "../execute/toolchains/index.ts";
 import type { Component, Platform } from "../family/index.ts";
 import { createGitDoor, createLocalForge } from "../forge/local/index.ts";
@@ -84,6 +84,8 @@ import { createViews } from "../server/views/index.ts";
 import { engineOf, holdDatabase, lockHome, tryOpenStore } from "../store/index.ts";
 import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
+import { clusterOf } from "./cluster.ts";
+import { bringTheirOwn, composeClusterTests } from "./cluster-tests.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
 import { createExecutor, createImageExecutor } from "./executor.ts";
@@ -259,7 +261,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   const inRepo = createInRepoReader({ rulesOf: configuration.inRepo, configHash: () => family().configHash });
   const sources = { store, git, family, jobsOf, periodics, inRepo };
   const readConfiguration: Parameters<typeof createSupervisor>[0]["readReleaseConfiguration"] = (files, component) =>
-    readReleaseConfiguration(files, component, { cluster: family().kubernetes.cluster !== "none", here });
+    readReleaseConfiguration(files, component, { cluster: bringTheirOwn(family()), here });
 
   async function configurationAt(component: Component, commit: string) {
     const repository = await git.open(component.name);
@@ -322,6 +324,11 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     onBug: options.onBug,
   });
 
+  const kubectl = async () => options.env["FAIRLEAD_KUBECTL"] ?? (await findOnPath("kubectl"));
+  const cluster = clusterOf({
+    ...{ clock, family, folder: configuration.folder, records: join(home.root, "clusters"), kubectl },
+    log: options.tell,
+  });
   const bases = createBaseSource({
     client: anonymousClient,
     blobs,
@@ -360,6 +367,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       cage: building.executor,
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
+      clusterTests: composeClusterTests({ store, blobs, clock, git, family, here, cluster, kubectl }),
       withCopy: (user, internal, commit) => sharedActs.withCopy(user, internal, commit),
       pushDoor: createPushDoor({ staging, door: () => registryDoor, blobs }),
       workRoot: home.work,
@@ -414,6 +422,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       return ok(new Map(images.map((image) => [image.name, image.platforms.map((each) => each.platform)])));
     },
     ownedImages: (component) => family().components.find((each) => each.name === component)?.images,
+    onReleased: (component) => setImmediate(() => void intake.settle(component).catch(options.onBug)),
   });
 
   const withdrawals = withdrawalAnnouncer({
@@ -585,6 +594,8 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     }
     await intake.recover();
     await mirrorQueue.start();
+    const left = (await (await cluster())?.sweep()) ?? 0;
+    if (left > 0) options.tell(`removed ${left} clusters that an earlier server left running`);
     await scheduler.start();
     ready = true;
     ticker.start();

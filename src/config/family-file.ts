@@ -41,19 +41,21 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
     error("unknown-version", path, message, didYouMean(version, document.kubernetes.versions));
   };
   for (const version of document.kubernetes.experimental) checkVersion(version, ["kubernetes", "experimental"]);
-  if (document.kubernetes.cluster !== "none")
+  checkClusters(document, error, warning);
+  if (document.kubernetes.cluster !== "none" && !document.kubernetes.e2e)
     warning(
       "no-clusters",
       ["kubernetes", "cluster"],
-      `this version starts no clusters: jobs on Kubernetes are shown as not run here, and never count as green`,
-      "set kubernetes.cluster to none to require unit tests only; every page then shows it",
+      "without kubernetes.e2e jobs on Kubernetes run the components' own scripts, which start clusters themselves: such jobs are shown as not run here, and never count as green",
+      "say under kubernetes.e2e what is deployed and tested, or set kubernetes.cluster to none; every page then shows it",
     );
   if (document.lanes) {
-    warning(
-      "no-lanes",
-      ["lanes"],
-      "lanes are listed and planned; this version starts no clusters, so they are shown as not run here",
-    );
+    if (!document.kubernetes.e2e || document.kubernetes.cluster === "none")
+      warning(
+        "no-lanes",
+        ["lanes"],
+        "without kubernetes.e2e and a cluster lanes are listed and planned, and shown as not run here",
+      );
     if (!Object.values(document.components).some((component) => component.kind === "deployment"))
       error(
         "no-deployment",
@@ -69,6 +71,45 @@ export function readFamilyFile(file: string, text: string, rules: KnownRules): F
   for (const version of document.kubernetes.alpha.versions) checkVersion(version, ["kubernetes", "alpha", "versions"]);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === "error");
   return { family: failed ? undefined : familyOf(document), diagnostics, placeOf: read.placeOf };
+}
+
+/** What starts clusters, what is deployed in them, and versions that get no fixes any more. */
+function checkClusters(document: FamilyDocument, error: Say, warning: Say): void {
+  const { cluster, e2e, versions, experimental } = document.kubernetes;
+  if (e2e && cluster === "none")
+    warning("no-cluster", ["kubernetes", "e2e"], "kubernetes.cluster is none, so nothing is deployed or tested");
+  if (e2e && (cluster === "command" || cluster === "existing") && !document.kubernetes[cluster])
+    error(
+      "no-cluster",
+      ["kubernetes", "cluster"],
+      `the cluster is ${cluster}, and kubernetes.${cluster} does not say which`,
+      cluster === "command"
+        ? "command: {up: [./up.sh], load: [./load.sh], down: [./down.sh]}"
+        : "existing: {kubeconfig: FILE}",
+    );
+  const deployment = e2e?.deployment;
+  const names = Object.keys(document.components);
+  if (deployment !== undefined && !names.includes(deployment))
+    error(
+      "unknown-component",
+      ["kubernetes", "e2e", "deployment"],
+      `there is no component ${deployment}`,
+      didYouMean(deployment, names),
+    );
+  // Kubernetes gives fixes to its last three minors.
+  const minors = versions
+    .filter((version) => !experimental.includes(version))
+    .map((version) => Number(version.split(".")[1]));
+  const newest = Math.max(...minors);
+  for (const [index, version] of versions.entries()) {
+    if (Number(version.split(".")[1]) > newest - 3) continue;
+    warning(
+      "past-support",
+      ["kubernetes", "versions", index],
+      `Kubernetes ${version} is past its support: 1.${newest} is tested too, and the last three get fixes`,
+      "leave it out, unless users still run it",
+    );
+  }
 }
 
 type Say = (code: string, path: readonly PropertyKey[], message: string, hint?: string) => void;
@@ -192,9 +233,15 @@ function familyOf(document: FamilyDocument): Family {
       env: document.kubernetes.env,
       developmentEnv: document.kubernetes.developmentEnv,
       alpha: document.kubernetes.alpha,
+      command: document.kubernetes.command,
+      kind: document.kubernetes.kind,
+      existing: document.kubernetes.existing,
+      e2e: endToEndOf(document),
     },
     lanes: document.lanes && {
       everyMs: durationOr(document.lanes.every, 6 * hour),
+      afterCanaryMs:
+        document.lanes.afterCanary === "off" ? undefined : durationOr(document.lanes.afterCanary, 30 * minute),
       ref: document.lanes.ref,
       env: document.lanes.env,
       stable: document.lanes.stable,
@@ -222,6 +269,24 @@ function familyOf(document: FamilyDocument): Family {
     maintenanceEveryMs:
       document.maintenance.every === "off" ? undefined : durationOr(document.maintenance.every, 24 * hour),
     configHash: hashOf(document),
+  };
+}
+
+function endToEndOf(document: FamilyDocument): Family["kubernetes"]["e2e"] {
+  const { e2e } = document.kubernetes;
+  if (!e2e) return undefined;
+  const { deployment, ref, others, folder, script, test, driver, suites, env } = e2e;
+  return {
+    deployment,
+    ref,
+    others,
+    folder,
+    script,
+    test,
+    driver,
+    suites,
+    env,
+    readyMs: durationOr(e2e.ready, 10 * minute),
   };
 }
 
@@ -257,5 +322,6 @@ function componentOf(name: string, component: FamilyDocument["components"][strin
       versions: component.jobs.versions,
       withoutAlpha: !component.jobs.alpha,
     },
+    e2e: component.e2e && { ...component.e2e, folder: component.e2e.folder },
   };
 }

@@ -40,6 +40,17 @@ const bytes = z
 
 const kubernetesVersion = z.string().regex(/^\d+\.\d+$/, 'a version in quotes, as "1.36"');
 
+const argumentVector = z.array(z.string().min(1).max(2000)).min(1).max(50);
+const insidePath = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[A-Za-z0-9._/${}*,-]+$/, "a path inside the repository");
+const scriptVariable = z
+  .string()
+  .max(100)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "the name of an image");
+
 const component = z.strictObject({
   repository: z.string().min(1).max(2000),
   kind: z.enum(["versioned", "internal", "deployment"], "one of versioned, internal, deployment").default("versioned"),
@@ -62,6 +73,13 @@ const component = z.strictObject({
       alpha: z.boolean().default(true),
     })
     .prefault({}),
+  e2e: z
+    .strictObject({
+      folder: insidePath.optional(),
+      before: z.array(insidePath).max(50).default([]),
+      rbac: z.record(scriptVariable, insidePath).default({}),
+    })
+    .optional(),
 });
 
 const secretName = z
@@ -178,13 +196,75 @@ export const familySchema = z.strictObject({
         .strictObject({ versions: z.array(kubernetesVersion).default([]), env: z.record(variable, text).default({}) })
         .prefault({}),
       cluster: z.enum(["none", "kind", "existing", "command"], "one of none, kind, existing, command").default("none"),
-      e2e: z.record(z.string(), z.unknown()).optional(),
-      deployments: z.record(z.string(), z.unknown()).optional(),
+      command: z
+        .strictObject({
+          up: argumentVector,
+          load: argumentVector.optional(),
+          down: argumentVector,
+          logs: argumentVector.optional(),
+        })
+        .optional(),
+      kind: z
+        .strictObject({
+          program: z.string().min(1).max(500).default("kind"),
+          nodeImages: z
+            .record(
+              z.union([kubernetesVersion, z.literal("development")]),
+              z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest: kindest/node:v1.36.1@sha256:…"),
+            )
+            .default({}),
+          config: z.string().min(1).max(1000).optional(),
+        })
+        .transform(({ program, nodeImages, config }) => ({ program, nodeImages, config }))
+        .optional(),
+      existing: z
+        .strictObject({
+          kubeconfig: z.string().min(1).max(1000),
+          context: z.string().min(1).max(200).optional(),
+          namespace: z
+            .string()
+            .max(63)
+            .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "the name of a namespace")
+            .optional(),
+          production: z.boolean().default(false),
+          load: argumentVector.optional(),
+        })
+        .transform(({ kubeconfig, context, namespace, production, load }) => ({
+          kubeconfig,
+          context,
+          namespace,
+          production,
+          load,
+        }))
+        .optional(),
+      e2e: z
+        .strictObject({
+          deployment: name.optional(),
+          ref: z.string().min(1).max(200).optional(),
+          others: z.enum(["pinned", "canary"], "one of pinned, canary").default("pinned"),
+          folder: insidePath.optional(),
+          script: insidePath.optional(),
+          test: z.string().min(1).max(20_000).optional(),
+          driver: insidePath.optional(),
+          suites: z
+            .record(
+              z.union([kubernetesVersion, z.literal("development")]),
+              z.strictObject({
+                folder: z.string().regex(/^\/\S{1,500}$/, "an absolute path of the server"),
+                revision: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z.+_-]{0,99}$/, "a version or a commit"),
+              }),
+            )
+            .default({}),
+          ready: duration.default("10m"),
+          env: z.record(variable, text).default({}),
+        })
+        .optional(),
     })
     .prefault({}),
   lanes: z
     .strictObject({
       every: duration.default("6h"),
+      afterCanary: z.union([z.literal("off"), duration]).default("30m"),
       ref: z.string().min(1).max(200).default("master"),
       stable: z.string().optional(),
       canary: z.string().optional(),

@@ -26,6 +26,7 @@ export function readReleaseFile(text: string, here: Platform): Result<ReleaseCon
     build: document.build,
     test: document.test,
     push: document.push,
+    e2e: document.e2e,
     images: document.images.map((image) => imageOf(image, here)),
     files: document.files,
     pins: document.pins,

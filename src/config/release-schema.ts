@@ -43,6 +43,7 @@ export const releaseSchema = z.strictObject({
   build: script.optional(),
   test: script.optional(),
   push: script.optional(),
+  e2e: script.optional(),
   images: z.array(image).max(50).default([]),
   files: z.array(path).max(200).default([]),
   pins: z.array(z.string()).max(50).default([]),

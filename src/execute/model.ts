@@ -75,6 +75,8 @@ export interface ExecutionSpec {
   readonly limits: Limits;
   /** `egress`: HTTP(S) through the proxy, never loopback, link-local or private addresses unless listed. */
   readonly network: "none" | "egress";
+  /** `host:port` targets that this run alone may reach though they are not public; needs the cage. */
+  readonly reachable?: readonly string[] | undefined;
   /** For executors that run images; the others do without. */
   readonly container?: ContainerWish | undefined;
   /** For executors that run pods. */

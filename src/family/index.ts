@@ -1,8 +1,10 @@
 export type {
   ClusterKind,
   Component,
+  ComponentEndToEnd,
   ComponentJobs,
   ComponentKind,
+  EndToEnd,
   ExecuteSettings,
   Family,
   GeneratedSettings,

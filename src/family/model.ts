@@ -26,6 +26,41 @@ export interface Component {
   /** Of an internal component: components in which its changes are tested before they merge. */
   readonly testedIn?: readonly string[] | undefined;
   readonly jobs: ComponentJobs;
+  /** How it is tried in a cluster; nothing set when absent. */
+  readonly e2e?: ComponentEndToEnd | undefined;
+}
+
+/** What of a component's own is used where it is deployed. Paths are of its repository, at the commit of its images. */
+export interface ComponentEndToEnd {
+  /** Its own manifests: it is tried alone instead of in the family's deployment. */
+  readonly folder: string | undefined;
+  /** Patterns of manifests that must be there before the deployment: CRDs, controllers. In this order. */
+  readonly before: readonly string[];
+  /** Files with roles, by the name that the deploy script's variable has; those not set are found by convention. */
+  readonly rbac: Readonly<Record<string, string>>;
+}
+
+/** The shared test of what is deployed: the deployment's manifests with the images that are tested. */
+export interface EndToEnd {
+  /** The component whose manifests they are; `undefined`: the family's only deployment. */
+  readonly deployment: string | undefined;
+  /** Branch or tag of the deployment for tests of other components; `undefined`: that of the lanes. */
+  readonly ref: string | undefined;
+  /** Images of the components that a test does not replace: as the deployment pins them, or the newest canaries. */
+  readonly others: "pinned" | "canary";
+  /** Folder of its manifests; may name the version as `${version}`. */
+  readonly folder: string | undefined;
+  /** Script of that folder; `undefined`: its `deploy.sh`, else its manifests are applied. */
+  readonly script: string | undefined;
+  /** Command in the deployment's checkout; `undefined`: what its `.fairlead.yaml` says under `e2e`. */
+  readonly test: string | undefined;
+  /** File of the folder that describes the driver to a test suite. */
+  readonly driver: string | undefined;
+  /** Prebuilt test suites by Kubernetes version (`development` too): a folder of the server, and the revision it is of. */
+  readonly suites: Readonly<Record<string, { readonly folder: string; readonly revision: string }>>;
+  /** How long the deployment may take to get ready, milliseconds. */
+  readonly readyMs: number;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Settings of the generated jobs of one component. */
@@ -80,10 +115,41 @@ export interface Kubernetes {
   readonly developmentEnv: VersionedEnv;
   /** Alpha features: when asked for, on these versions, with variables of their own on top. */
   readonly alpha: { readonly versions: readonly string[]; readonly env: VersionedEnv };
+  /** How clusters come up, where it is `command`: argument vectors, in the folder of the family file. */
+  readonly command?:
+    | {
+        readonly up: readonly string[];
+        readonly load?: readonly string[] | undefined;
+        readonly down: readonly string[];
+        readonly logs?: readonly string[] | undefined;
+      }
+    | undefined;
+  /** Where it is `kind`: its program, node images by version, and a configuration file of kind. */
+  readonly kind?:
+    | {
+        readonly program: string;
+        readonly nodeImages: Readonly<Record<string, string>>;
+        readonly config: string | undefined;
+      }
+    | undefined;
+  /** Where it is `existing`: which cluster, and what of it may be used. */
+  readonly existing?:
+    | {
+        readonly kubeconfig: string;
+        readonly context: string | undefined;
+        readonly namespace: string | undefined;
+        readonly production: boolean;
+        readonly load?: readonly string[] | undefined;
+      }
+    | undefined;
+  /** `undefined`: jobs on Kubernetes run the components' own scripts, which bring a cluster themselves. */
+  readonly e2e?: EndToEnd | undefined;
 }
 
 export interface Lanes {
   readonly everyMs: number;
+  /** A new canary starts the lanes that use it, but not sooner after their last start; `undefined`: never. */
+  readonly afterCanaryMs?: number | undefined;
   /** Branch of the deployment that is tested. */
   readonly ref: string;
   /** Folders of the deployment whose manifests are used; `undefined`: what its scripts choose. */

@@ -30,6 +30,8 @@ export interface ReleaseConfiguration {
   readonly build: string | undefined;
   readonly test: string | undefined;
   readonly push: string | undefined;
+  /** Run with KUBECONFIG once it is deployed in a cluster. */
+  readonly e2e?: string | undefined;
   readonly images: readonly ReleaseImage[];
   readonly files: readonly string[];
   readonly pins: readonly string[];

@@ -1,6 +1,7 @@
 import { readReleaseConfiguration } from "../config/index.ts";
 import type { Component, Family } from "../family/index.ts";
 import type { Repository } from "../git/index.ts";
+import { testsInClusters } from "../jobs/index.ts";
 import { createHistoryMemory, type HistoryMemory, type HistorySources } from "./sources.ts";
 
 export interface FamilyHistoryOptions {
@@ -26,7 +27,10 @@ export function familyHistory(
   }
   let owners: Promise<ReadonlyMap<string, string>> | undefined;
   const configurationOf: HistorySources["configurationOf"] = (files, of) =>
-    readReleaseConfiguration(files, of, { cluster: family.kubernetes.cluster !== "none", here });
+    readReleaseConfiguration(files, of, {
+      cluster: !testsInClusters(family) && family.kubernetes.cluster !== "none",
+      here,
+    });
   return {
     component,
     repository,

@@ -61,6 +61,7 @@ export async function pastTags(
       freezes: past("freezes"),
       failedCandidates: past("tests by people"),
       lanes: past("lanes"),
+      candidateLanes: past("lanes"),
       foreignTags: past("registries"),
     };
   };

@@ -2,11 +2,19 @@ import type { Component, Family } from "../family/index.ts";
 import { canaryTagOf } from "../family/index.ts";
 import type { Git, RefValue, Repository } from "../git/index.ts";
 import type { Job } from "../jobs/index.ts";
-import { countedTags, type Facts, type FamilyEvent, type RunEvent, type TagEvent } from "../plan/index.ts";
-import { currentCanary, releasesOf } from "../release/index.ts";
+import {
+  countedTags,
+  type Facts,
+  type FamilyEvent,
+  type ReleasedEvent,
+  type RunEvent,
+  type TagEvent,
+} from "../plan/index.ts";
+import { builtImages, currentCanary, findRelease, releasesOf } from "../release/index.ts";
 import { findRun, runOf } from "../runs/index.ts";
 import type { Store } from "../store/index.ts";
 import type { InRepoReader, InRepoReading } from "./in-repo.ts";
+import { deploymentsOf, newestCanaryTimes } from "./lane-facts.ts";
 import { changeFactsOf, findChange, openChanges, type StoredEvent } from "./records.ts";
 import { tagFacts } from "./tag-facts.ts";
 
@@ -40,6 +48,7 @@ export async function completeEvent(sources: FactSources, stored: StoredEvent): 
     return { ...rest, change: changeFactsOf(row), files, contexts };
   }
   if (stored.kind === "run") return await completeRunEvent(sources, stored.runId);
+  if (stored.kind === "released") return await completeReleasedEvent(sources, stored.releaseId);
   return stored;
 }
 
@@ -82,6 +91,26 @@ async function completeRunEvent(sources: FactSources, runId: string): Promise<Ru
       tier: run.tier,
       releaseId: run.releaseId,
       images: images.map((image) => image.name),
+    },
+  };
+}
+
+/** `undefined` when it was withdrawn meanwhile: nothing is tried of it then. */
+async function completeReleasedEvent(sources: FactSources, id: string): Promise<ReleasedEvent | undefined> {
+  const row = await findRelease(sources.store, id);
+  if (row?.state !== "published") return undefined;
+  const images = row.run_id === null ? [] : await builtImages(sources.store, row.run_id);
+  return {
+    kind: "released",
+    component: row.component,
+    at: row.published_at ?? row.requested_at,
+    actor: undefined,
+    release: {
+      id: row.id,
+      version: row.version,
+      commit: row.commit_id,
+      prerelease: row.prerelease === 1,
+      run: images.length === 0 ? undefined : (row.run_id ?? undefined),
     },
   };
 }
@@ -133,6 +162,8 @@ export async function gatherFacts(sources: FactSources, event: FamilyEvent): Pro
         : undefined,
     containing: tagged === undefined ? [] : await repository.branchesContaining(tagged),
     checks: tagged === undefined ? [] : await checksOn(sources.store, name, tagged),
+    canaries: event.kind === "tick" ? await newestCanaryTimes(sources.store) : undefined,
+    deployments: event.kind === "released" ? await deploymentsOf(sources, name) : undefined,
     canary: event.kind === "run" ? await canaryFacts(sources, repository, event, defaultBranch) : undefined,
   };
 }

@@ -5,6 +5,7 @@ import { advance, insertRelease } from "../release/index.ts";
 import { insertRun, requestAbort } from "../runs/index.ts";
 import { appendFeed, type Trx } from "../store/index.ts";
 import { completeEvent, type FactSources, gatherFacts } from "./facts.ts";
+import { insertReleaseLane } from "./lane-facts.ts";
 import {
   allComponents,
   closeEvent,
@@ -148,6 +149,8 @@ export function createIntake(options: IntakeOptions): Intake {
       const id = runIds[index] ?? "";
       const forRelease = planned.tier === "release" ? releaseId : undefined;
       await insertRun(store, trx, { id, planned, eventId, configHash, releaseId: forRelease, rerunOf: undefined, at });
+      if (planned.judges !== undefined)
+        await insertReleaseLane(trx, { release: planned.judges, run: id, job: planned.job.name, at });
     }
     for (const effect of plan.effects) await applyEffect(trx, plan, effect, at);
     const subject = subjectOf(plan.event);
@@ -360,6 +363,8 @@ function commitOf(event: FamilyEvent): string | undefined {
       return event.change.head;
     case "run":
       return event.run.commit;
+    case "released":
+      return event.release.commit;
     default:
       return undefined;
   }
@@ -377,6 +382,8 @@ function subjectOf(event: FamilyEvent): string {
       return `${event.component}#${event.change.number}`;
     case "run":
       return event.run.id;
+    case "released":
+      return event.release.id;
     default:
       return "tick";
   }

@@ -5,6 +5,7 @@ import { familyHistory, pinnedAt } from "../history/index.ts";
 import { betterPin, type PlacedPin, pinStanding, releaseOfPin } from "../policy/index.ts";
 import type { FactSources } from "./facts.ts";
 import type { Intake } from "./intake.ts";
+import { laneResults } from "./lane-facts.ts";
 import { nextVersions } from "./next-versions.ts";
 import { proposeOnce } from "./propose.ts";
 import { releasedVersions, withdrawnVersions } from "./released-versions.ts";
@@ -207,6 +208,18 @@ export function createPinActs(options: PinActsOptions): PinActs {
       : change;
   }
 
+  /** Finals that are not offered, since the stable lane with them is not green, each with the reason. */
+  async function heldBack(component: string): Promise<ReadonlyMap<string, string>> {
+    const newest = new Map((await laneResults(options.store.db, component)).map((lane) => [lane.tag, lane]));
+    const held = [...newest.values()].filter((lane) => lane.state !== "success");
+    return new Map(
+      held.map((lane) => [
+        lane.tag,
+        `${lane.tag} is not offered: ${lane.job} with it is ${lane.state} (run ${lane.run})`,
+      ]),
+    );
+  }
+
   /** Pins of other components that a newer release replaces, and those that stay although they are behind. */
   async function judge(pinned: readonly PlacedPin[], self: string, only: string | undefined) {
     const releases = releasedVersions(options);
@@ -215,7 +228,15 @@ export function createPinActs(options: PinActsOptions): PinActs {
     for (const pin of pinned) {
       if (pin.owner === undefined || pin.owner === self || (only !== undefined && pin.owner !== only)) continue;
       const all = await releases(pin.owner);
-      const better = betterPin(releaseOfPin(pin, all), all);
+      const held = await heldBack(pin.owner);
+      const better = betterPin(
+        releaseOfPin(pin, all),
+        all.filter((release) => !held.has(release.tag)),
+      );
+      const newest = betterPin(releaseOfPin(pin, all), all);
+      const why = newest && held.get(newest.tag);
+      if (why !== undefined && newest?.tag !== better?.tag)
+        kept.push({ file: pin.file, line: pin.line, image: pin.name, reason: why });
       if (!better) continue;
       const digest = pin.digest === undefined ? undefined : better.digests[pin.name];
       if (pin.digest !== undefined && digest === undefined) {

@@ -259,4 +259,5 @@ export type StoredEvent =
       readonly at: number;
     }
   | (Extract<FamilyEvent, { kind: "tick" }> & { readonly component: string })
-  | { readonly kind: "run"; readonly component: string; readonly runId: string };
+  | { readonly kind: "run"; readonly component: string; readonly runId: string }
+  | { readonly kind: "released"; readonly component: string; readonly releaseId: string };

@@ -5,6 +5,7 @@ import { findRelease, mayFollow } from "../release/index.ts";
 import { findRun, insertRun, requestAbort, runOf } from "../runs/index.ts";
 import { appendFeed } from "../store/index.ts";
 import type { FactSources } from "./facts.ts";
+import { insertReleaseLane, judgedBy } from "./lane-facts.ts";
 import { findChange } from "./records.ts";
 
 export interface RunActsOptions extends FactSources {
@@ -114,6 +115,8 @@ export function createRunActs(options: RunActsOptions): RunActs {
           rerunOf: run.id,
           at,
         });
+        const judged = await judgedBy(trx, run.id);
+        if (judged !== undefined) await insertReleaseLane(trx, { release: judged, run: id, job: run.job.name, at });
       });
       options.onRuns();
       return ok(id);

@@ -5,6 +5,7 @@ import type { Facts, TagEvent } from "../plan/index.ts";
 import { inForce } from "../policy/index.ts";
 import type { Store } from "../store/index.ts";
 import type { FactSources } from "./facts.ts";
+import { candidateLanes } from "./lane-facts.ts";
 import { freezesOf, publishedVersions } from "./records.ts";
 
 /** What the rules of a release look at besides refs and runs. */
@@ -15,7 +16,7 @@ export async function tagFacts(
   event: TagEvent,
   tags: Facts["tags"],
   commit: string,
-): Promise<Pick<Facts, "history" | "freezes" | "failedCandidates" | "lanes">> {
+): Promise<Pick<Facts, "history" | "freezes" | "failedCandidates" | "lanes" | "candidateLanes">> {
   const family = sources.family();
   const name = event.ref.slice("refs/tags/".length);
   const open = async (other: Component) => await sources.git.open(other.name);
@@ -25,6 +26,7 @@ export async function tagFacts(
     history: await tagHistory(reader, name, commit, others),
     freezes: await freezesNow(sources.store, component.name, event.at),
     failedCandidates: await failedCandidates(sources.store, component.name),
+    candidateLanes: await candidateLanes(sources, component.name),
     lanes: component.kind === "deployment" ? await canaryLanes(sources, family) : [],
   };
 }

@@ -1,7 +1,8 @@
 import type { Clock } from "../core/index.ts";
-import { decidePeriodic } from "../jobs/index.ts";
+import { decideLane } from "../jobs/index.ts";
 import { type FactSources, previousRuns } from "./facts.ts";
 import type { Intake } from "./intake.ts";
+import { newestCanaryTimes } from "./lane-facts.ts";
 
 export interface TickerOptions extends FactSources {
   readonly clock: Clock;
@@ -30,7 +31,11 @@ export function createTicker(options: TickerOptions): Ticker {
     since = now;
     const periodics = options.periodics().filter((job) => job.component !== undefined);
     const previous = await previousRuns(store, periodics);
-    const due = periodics.filter((job) => decidePeriodic(job, previous[job.name], window).run);
+    const news = {
+      afterCanaryMs: options.family().lanes?.afterCanaryMs,
+      canaries: await newestCanaryTimes(store),
+    };
+    const due = periodics.filter((job) => decideLane(job, previous[job.name], window, news).run);
     for (const component of new Set(due.map((job) => job.component ?? ""))) {
       await options.intake.submit(component, async () => ({ kind: "tick", component, at: now, since: window.since }));
     }

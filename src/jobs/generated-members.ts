@@ -30,3 +30,13 @@ export function annotationsFor(
 export function dashed(version: string): string {
   return version.replaceAll(".", "-");
 }
+
+/** What a port of clusters is asked for: Prow's jobs call the version under development `latest`. */
+export function clusterVersion(version: string): string {
+  return version === "latest" ? "development" : version;
+}
+
+/** A path that may name the version. */
+export function withVersion(path: string | undefined, version: string): string | undefined {
+  return path?.split("${version}").join(version);
+}

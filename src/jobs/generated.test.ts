@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sampleComponent, sampleFamily } from "../../test/fixtures/sample-model.ts";
 import { compilePattern } from "../core/index.ts";
 import { generateJobs } from "./generated.ts";
+import { stableWithRelease } from "./lanes.ts";
 import { branchMatches } from "./matching.ts";
 import { prowDocument } from "./prow-output.ts";
 
@@ -165,5 +166,111 @@ describe("generated jobs as Prow's", () => {
       "fam-greeter-pr-1-35",
       "fam-greeter-pr-master",
     ]);
+  });
+});
+
+describe("jobs that are tested in clusters", () => {
+  const e2e = {
+    deployment: undefined,
+    ref: undefined,
+    others: "pinned" as const,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the family file's own placeholder
+    folder: "deploy/kubernetes-${version}",
+    script: undefined,
+    test: undefined,
+    driver: undefined,
+    suites: {},
+    readyMs: 1,
+    env: {},
+  };
+  const family = sampleFamily({
+    components: [
+      sampleComponent({ name: "greeter", deployed: true }),
+      sampleComponent({ name: "library", deployed: false }),
+      sampleComponent({ name: "driver", kind: "deployment", deployed: true, repo: "driver" }),
+    ],
+    kubernetes: { ...sampleFamily().kubernetes, versions: ["1.35", "1.36"], cluster: "command", e2e },
+    lanes: {
+      everyMs: 1,
+      ref: "main",
+      stable: "deploy/latest",
+      canary: "deploy/canary",
+      env: {},
+      canaryEnv: {},
+      developmentEnv: {},
+    },
+  });
+  const jobs = generateJobs(family, {});
+  const bodyOf = (name: string) => {
+    const body = jobs.find((job) => job.name === name)?.body;
+    return body?.kind === "release-configuration" ? body : undefined;
+  };
+
+  it("deploy a change with everything else as pinned, on the default version and on each", () => {
+    expect(bodyOf("fam-greeter-pr")).toEqual({
+      kind: "release-configuration",
+      steps: ["build", "test", "images", "cluster"],
+      cluster: {
+        version: "1.36",
+        deployment: "driver",
+        folder: "deploy/kubernetes-1.36",
+        others: "pinned",
+        replaced: [],
+      },
+    });
+    expect(bodyOf("fam-greeter-pr-1-35")).toMatchObject({
+      steps: ["build", "images", "cluster"],
+      cluster: { version: "1.35", folder: "deploy/kubernetes-1.35" },
+    });
+    expect(bodyOf("fam-greeter-build")?.steps).toEqual(["build", "test", "images", "push", "cluster"]);
+    expect(jobs.find((job) => job.name === "fam-greeter-pr")).toMatchObject({
+      needs: [],
+      env: { CSI_PROW_TESTS: "unit" },
+      extraRefs: [{ repo: "driver", base_ref: "main", auxiliary: true }],
+    });
+    expect(jobs.find((job) => job.name === "fam-driver-pr")?.extraRefs).toEqual([]);
+    expect(bodyOf("fam-library-pr")?.cluster).toBeUndefined();
+  });
+
+  it("are lanes of what is pinned and of canaries, and the stable lane with a change when asked", () => {
+    expect(bodyOf("fam-stable")).toEqual({
+      kind: "release-configuration",
+      steps: ["cluster"],
+      cluster: {
+        version: "development",
+        deployment: "driver",
+        folder: "deploy/latest",
+        others: "pinned",
+        replaced: [],
+      },
+    });
+    expect(bodyOf("fam-canary-1-35")?.cluster).toMatchObject({
+      version: "1.35",
+      folder: "deploy/canary",
+      others: "canary",
+    });
+    expect(bodyOf("fam-canary-dev")?.cluster).toMatchObject({ version: "development", others: "canary" });
+    const asked = jobs.filter((job) => job.name === "fam-stable-with-change");
+    expect(asked.map((job) => [job.component, job.alwaysRun, job.optional])).toEqual([["greeter", false, true]]);
+  });
+
+  it("try a component alone where it has manifests of its own", () => {
+    const alone = { folder: "deploy/own", before: [], rbac: {} };
+    const [first, ...rest] = family.components;
+    const own = { ...family, components: [{ ...(first ?? sampleComponent()), e2e: alone }, ...rest] };
+    const job = generateJobs(own, {}).find((each) => each.name === "fam-greeter-pr");
+    expect(job).toMatchObject({ extraRefs: [], body: { cluster: { deployment: "greeter", folder: "deploy/own" } } });
+  });
+
+  it("judge a release with its images in the place of what is pinned", () => {
+    const release = { component: "greeter", version: "v1.1.0-rc1", commit: "c", run: "r" };
+    const deployment = family.components[2] ?? sampleComponent();
+    const job = stableWithRelease(family, deployment, release);
+    expect(job).toMatchObject({
+      name: "fam-stable-with-release",
+      schedule: undefined,
+      body: { cluster: { version: "development", folder: "deploy/latest", replaced: [release] } },
+    });
+    expect(stableWithRelease({ ...family, lanes: undefined }, deployment, release)).toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import { formatGoDuration } from "../core/index.ts";
 import type { Component, Family } from "../family/index.ts";
-import { annotationsFor, clusterEnv, dashed, substituted } from "./generated-members.ts";
-import { generateLanes } from "./lanes.ts";
-import { defaultTrigger, type Job, jobDefaults } from "./model.ts";
+import { annotationsFor, clusterEnv, clusterVersion, dashed, substituted, withVersion } from "./generated-members.ts";
+import { generateLanes, testsInClusters } from "./lanes.ts";
+import { type ClusterTest, defaultTrigger, type Job, jobDefaults, type Refs } from "./model.ts";
 
 /**
  * Jobs of the family file (design 5): `F-C-pr` and `F-C-build` for each component; with a cluster the Kubernetes matrix
@@ -18,11 +18,13 @@ export function generateJobs(family: Family, defaultBranches: Readonly<Record<st
         tab: "unit",
         what: "its tests",
         needs: [],
-        env: defaultEnv(family, component),
+        env: testsInClusters(family) ? {} : defaultEnv(family, component),
+        cluster: clusterTest(family, component, defaultKubernetes(family)),
       }),
       buildJob(family, component, defaultBranches[component.name]),
       ...testedInside(family, component),
       ...matrix(family, component),
+      ...withChange(family, component),
     ]),
     ...generateLanes(family),
   ];
@@ -53,6 +55,56 @@ interface Variant {
   readonly env: Readonly<Record<string, string>>;
   readonly optional?: boolean;
   readonly onDemand?: boolean;
+  readonly cluster?: ClusterTest | undefined;
+}
+
+/** The deployment that tests the component: its own manifests, else the family's example. */
+function deploymentOf(family: Family, component: Component): Component | undefined {
+  if (component.kind === "deployment" || component.e2e?.folder !== undefined) return component;
+  const all = family.components.filter((each) => each.kind === "deployment");
+  const named = family.kubernetes.e2e?.deployment;
+  return named === undefined ? (all.length === 1 ? all[0] : undefined) : all.find((each) => each.name === named);
+}
+
+/** `undefined`: the component is not deployed, or the family does not say how it is tested there. */
+function clusterTest(family: Family, component: Component, version: string | undefined): ClusterTest | undefined {
+  const deployment = deploymentOf(family, component);
+  if (!component.deployed || version === undefined || !deployment || !testsInClusters(family)) return undefined;
+  const folder = component.e2e?.folder ?? family.kubernetes.e2e?.folder ?? family.lanes?.stable;
+  return {
+    version: clusterVersion(version),
+    deployment: deployment.name,
+    folder: withVersion(folder, version),
+    others: family.kubernetes.e2e?.others ?? "pinned",
+    replaced: [],
+  };
+}
+
+/** The deployment is checked out beside the component that it tests. */
+function besideIt(family: Family, component: Component, cluster: ClusterTest | undefined): readonly Refs[] {
+  if (!cluster || cluster.deployment === component.name) return [];
+  const deployment = family.components.find((each) => each.name === cluster.deployment);
+  if (!deployment) return [];
+  const ref = family.kubernetes.e2e?.ref ?? family.lanes?.ref ?? deployment.defaultBranch ?? "master";
+  return [{ org: deployment.org, repo: deployment.repo, base_ref: ref, base_sha: "", auxiliary: true }];
+}
+
+/** What the stable lane would say of an open change: for maintainers to ask before they merge. */
+function withChange(family: Family, component: Component): readonly Job[] {
+  const test = clusterTest(family, component, "latest");
+  if (!test || !family.lanes || component.kind === "deployment" || component.e2e?.folder !== undefined) return [];
+  const what = "the stable lane with the change's images in the place of what is pinned,";
+  const job = presubmit(family, component, {
+    suffix: "",
+    tab: "stable-with-change",
+    what,
+    needs: [],
+    env: {},
+    onDemand: true,
+    cluster: { ...test, folder: withVersion(family.lanes.stable, "latest") },
+  });
+  const name = `${family.name}-stable-with-change`;
+  return [{ ...job, name, context: name, trigger: defaultTrigger(name), rerunCommand: `/test ${name}` }];
 }
 
 function presubmit(family: Family, component: Component, variant: Variant): Job {
@@ -64,8 +116,16 @@ function presubmit(family: Family, component: Component, variant: Variant): Job 
     alwaysRun: variant.onDemand !== true,
     optional: plain.optional || variant.optional === true || variant.onDemand === true,
     env: { ...variant.env, ...plain.env },
-    body: { kind: "release-configuration", steps: ["build", "test", "images"] },
-    needs: variant.needs,
+    extraRefs: besideIt(family, component, variant.cluster),
+    body: variant.cluster
+      ? {
+          kind: "release-configuration",
+          steps: ["build", ...(variant.needs.length > 0 ? [] : (["test"] as const)), "images", "cluster"],
+          cluster: variant.cluster,
+        }
+      : { kind: "release-configuration", steps: ["build", "test", "images"] },
+    // Its own step says that there is no cluster, once all that needs none was tested.
+    needs: variant.cluster ? [] : variant.needs,
   };
 }
 
@@ -73,12 +133,16 @@ function presubmit(family: Family, component: Component, variant: Variant): Job 
 function buildJob(family: Family, component: Component, defaultBranch: string | undefined): Job {
   const own = defaultBranch === undefined ? ["^main$", "^master$"] : [`^${literal(defaultBranch)}$`];
   const name = `${family.name}-${component.name}-build`;
+  const cluster = clusterTest(family, component, defaultKubernetes(family));
   return {
     ...common(family, component, name, "build", `Tests and builds ${component.name} on its branches and tags`),
     type: "postsubmit",
     alwaysRun: undefined,
     branches: [...own, "^release-", "^v"],
-    body: { kind: "release-configuration", steps: ["build", "test", "images", "push"] },
+    extraRefs: besideIt(family, component, cluster),
+    body: cluster
+      ? { kind: "release-configuration", steps: ["build", "test", "images", "push", "cluster"], cluster }
+      : { kind: "release-configuration", steps: ["build", "test", "images", "push"] },
   };
 }
 
@@ -121,6 +185,7 @@ function matrix(family: Family, component: Component): readonly Job[] {
       needs: ["cluster"],
       optional: kubernetes.experimental.includes(version),
       env: clusterEnv(kubernetes.env, version),
+      cluster: clusterTest(family, component, version),
     }),
   );
   const development = presubmit(family, component, {
@@ -130,6 +195,7 @@ function matrix(family: Family, component: Component): readonly Job[] {
     needs: ["cluster"],
     onDemand: true,
     env: clusterEnv(kubernetes.developmentEnv, "latest"),
+    cluster: clusterTest(family, component, "latest"),
   });
   const alpha = component.jobs.withoutAlpha ? [] : kubernetes.alpha.versions;
   return [
@@ -145,13 +211,17 @@ function matrix(family: Family, component: Component): readonly Job[] {
           needs: ["cluster"],
           onDemand: true,
           env: { ...clusterEnv(kubernetes.env, version), ...substituted(kubernetes.alpha.env, version) },
+          cluster: clusterTest(family, component, version),
         }),
       ),
   ];
 }
 
 function common(family: Family, component: Component, name: string, tab: string, description: string) {
-  const unitOnly = family.kubernetes.cluster === "none" || !component.deployed ? { CSI_PROW_TESTS: "unit" } : {};
+  const { cluster } = family.kubernetes;
+  // Where the family tests in clusters itself, the components' scripts start none of their own.
+  const unitOnly =
+    cluster === "none" || !component.deployed || testsInClusters(family) ? { CSI_PROW_TESTS: "unit" } : {};
   const { timeoutMs, gracePeriodMs } = component.jobs;
   return {
     ...jobDefaults,

@@ -12,9 +12,12 @@ export {
 } from "./decisions.ts";
 export { injectedNames, injectedVariables, jobEnvironment } from "./environment.ts";
 export { generateJobs } from "./generated.ts";
+export { stableWithRelease, testsInClusters } from "./lanes.ts";
+export { decideLane } from "./lanes-due.ts";
 export { branchMatches, contextRequired, type FilesAnswer, filesMatch, needsExplicitTrigger } from "./matching.ts";
 export {
   type CloneSettings,
+  type ClusterTest,
   defaultTrigger,
   finalStates,
   type Job,

@@ -1,7 +1,7 @@
 import { formatGoDuration } from "../core/index.ts";
 import type { Component, Family, Lanes } from "../family/index.ts";
-import { annotationsFor, clusterEnv, dashed, substituted } from "./generated-members.ts";
-import { type Job, jobDefaults } from "./model.ts";
+import { annotationsFor, clusterEnv, clusterVersion, dashed, substituted, withVersion } from "./generated-members.ts";
+import { type ClusterTest, type Job, jobDefaults } from "./model.ts";
 
 /**
  * Design 1.8: combinations on a schedule. `F-stable`: the deployment as pinned, on the Kubernetes under development;
@@ -15,7 +15,15 @@ export function generateLanes(family: Family): readonly Job[] {
   return deployments.flatMap((deployment) => {
     const prefix = deployments.length === 1 ? family.name : `${family.name}-${deployment.name}`;
     const lane = (name: string, version: string, what: string, env: Readonly<Record<string, string>>) =>
-      laneJob(family, lanes, deployment, { name: `${prefix}-${name}`, tab: name, version, what, env });
+      laneJob(family, lanes, deployment, {
+        name: `${prefix}-${name}`,
+        tab: name,
+        version,
+        what,
+        env,
+        replaced: [],
+        canary: name !== "stable",
+      });
     const onDevelopment = versionOnly(kubernetes.developmentEnv);
     const withCanaries = { ...folder(lanes.canary), ...lanes.canaryEnv };
     return [
@@ -46,7 +54,7 @@ function versionOnly(env: Readonly<Record<string, string>>): Record<string, stri
 
 /** `.prow.sh` takes the name of a folder below the deployment's `deploy/`. */
 function folder(path: string | undefined): Record<string, string> {
-  return path === undefined ? {} : { CSI_PROW_DEPLOYMENT: path.split("/").at(-1) ?? path };
+  return path === undefined || path.includes("$") ? {} : { CSI_PROW_DEPLOYMENT: path.split("/").at(-1) ?? path };
 }
 
 interface LaneVariant {
@@ -55,6 +63,40 @@ interface LaneVariant {
   readonly version: string;
   readonly what: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly replaced: ClusterTest["replaced"];
+  readonly canary: boolean;
+}
+
+/**
+ * The stable lane with the images of one release in the place of what is pinned (design 1.7): it judges a candidate before
+ * its final, and a final before the deployment is offered it. `undefined` where there is no such lane.
+ */
+export function stableWithRelease(
+  family: Family,
+  deployment: Component,
+  release: ClusterTest["replaced"][number],
+): Job | undefined {
+  const { lanes, kubernetes } = family;
+  if (!lanes || !testsInClusters(family)) return undefined;
+  const several = family.components.filter((component) => component.kind === "deployment").length > 1;
+  const prefix = several ? `${family.name}-${deployment.name}` : family.name;
+  return {
+    ...laneJob(family, lanes, deployment, {
+      name: `${prefix}-stable-with-release`,
+      tab: "stable-with-release",
+      version: "latest",
+      what: `as pinned, with ${release.component} ${release.version}, on the Kubernetes under development`,
+      env: { ...folder(lanes.stable), ...versionOnly(kubernetes.developmentEnv) },
+      replaced: [release],
+      canary: false,
+    }),
+    schedule: undefined,
+  };
+}
+
+/** Does the family say how what it deploys is tested, and in which clusters? Else components bring their own. */
+export function testsInClusters(family: Family): boolean {
+  return family.kubernetes.e2e !== undefined && family.kubernetes.cluster !== "none";
 }
 
 function laneJob(family: Family, lanes: Lanes, deployment: Component, variant: LaneVariant): Job {
@@ -83,7 +125,19 @@ function laneJob(family: Family, lanes: Lanes, deployment: Component, variant: L
     gracePeriodMs,
     decoration: { timeout: formatGoDuration(timeoutMs), grace_period: formatGoDuration(gracePeriodMs) },
     extraRefs: [{ org: deployment.org, repo: deployment.repo, base_ref: lanes.ref, base_sha: "" }],
-    body: { kind: "release-configuration", steps: ["test"] },
+    body: testsInClusters(family)
+      ? {
+          kind: "release-configuration",
+          steps: ["cluster"],
+          cluster: {
+            version: clusterVersion(version),
+            deployment: deployment.name,
+            folder: withVersion(variant.canary ? lanes.canary : lanes.stable, version),
+            others: variant.canary ? "canary" : "pinned",
+            replaced: variant.replaced,
+          },
+        }
+      : { kind: "release-configuration", steps: ["test"] },
     needs: ["cluster"],
   };
 }

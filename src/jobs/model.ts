@@ -8,12 +8,34 @@ export interface JsonObject {
   readonly [member: string]: Json;
 }
 
+/** A deployment in a cluster with images of the record: exactly which is resolved once, when the run starts. */
+export interface ClusterTest {
+  /** `1.36`, or `development`. */
+  readonly version: string;
+  /** Component whose manifests are used. */
+  readonly deployment: string;
+  /** Folder of them; `undefined`: all that it pins. */
+  readonly folder: string | undefined;
+  /** Images of components that are not replaced: as the manifests pin them, or the newest canaries. */
+  readonly others: "pinned" | "canary";
+  /** Put in place of what is pinned, besides the images that the run builds itself. */
+  readonly replaced: readonly {
+    readonly component: string;
+    readonly version: string;
+    readonly commit: string;
+    /** The run that built its images. */
+    readonly run: string;
+  }[];
+}
+
 /** What a run of the job executes. */
 export type JobBody =
   /** The release configuration of the revision tested, or the conventions: build, test, then images, then push. */
   | {
       readonly kind: "release-configuration";
-      readonly steps: readonly ("build" | "test" | "images" | "push")[];
+      readonly steps: readonly ("build" | "test" | "images" | "cluster" | "push")[];
+      /** What the step `cluster` tests. */
+      readonly cluster?: ClusterTest | undefined;
       /** Component whose tests are run, with what is tested as its copy of an internal component. */
       readonly inside?: string | undefined;
     }

@@ -56,6 +56,7 @@ function startsByItself(job: Job, branch: string): boolean {
 
 /** A generated job says so; of a loaded one its variables and rights tell: they name a Kubernetes, or it starts one. */
 function testsOnKubernetes(job: Job): boolean {
+  if (job.body.kind === "release-configuration" && job.body.cluster) return true;
   if (job.body.kind !== "pod") return job.needs.includes("cluster");
   return containersOf(job.body.spec).some(
     (container) =>

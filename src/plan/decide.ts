@@ -1,6 +1,7 @@
 import { planChange, planComment } from "./changes.ts";
 import type { Facts, FamilyEvent, Plan } from "./model.ts";
 import { planPush } from "./pushes.ts";
+import { planReleased } from "./released.ts";
 import { planRunEnd } from "./run-ends.ts";
 import { planNothing } from "./selection.ts";
 import { planTag } from "./tags.ts";
@@ -25,6 +26,8 @@ export function decide(event: FamilyEvent, facts: Facts): Plan {
       return planComment(event, facts);
     case "run":
       return planRunEnd(event, facts);
+    case "released":
+      return planReleased(event, facts);
     case "tick":
       return planTick(event, facts);
   }

@@ -1,6 +1,6 @@
 import type { Component, Family, Role, RunState, Tier } from "../family/index.ts";
 import type { DecisionRule, Job, JobType, PreviousRun, Refs } from "../jobs/index.ts";
-import type { Finding, Known, TagHistory, Unchecked } from "../policy/index.ts";
+import type { CandidateLanes, Finding, Known, TagHistory, Unchecked } from "../policy/index.ts";
 
 /** Who did it, as the door authenticated them; `undefined` where nobody can tell (a ref found moved after a crash). */
 export interface Actor {
@@ -78,6 +78,19 @@ export interface RunEvent extends EventBase {
   readonly run: RunOutcomeFacts;
 }
 
+/** A release was published. Internal: not accepted from event files. */
+export interface ReleasedEvent extends EventBase {
+  readonly kind: "released";
+  readonly release: {
+    readonly id: string;
+    readonly version: string;
+    readonly commit: string;
+    readonly prerelease: boolean;
+    /** The run that built its images; `undefined`: it has none. */
+    readonly run: string | undefined;
+  };
+}
+
 /** Time passed: periodics are looked at. */
 export interface TickEvent {
   readonly kind: "tick";
@@ -89,7 +102,7 @@ export interface TickEvent {
   readonly actor?: undefined;
 }
 
-export type FamilyEvent = PushEvent | TagEvent | ChangeEvent | CommentEvent | RunEvent | TickEvent;
+export type FamilyEvent = PushEvent | TagEvent | ChangeEvent | CommentEvent | RunEvent | ReleasedEvent | TickEvent;
 
 export interface ChangeFacts {
   readonly number: number;
@@ -202,6 +215,12 @@ export interface Facts {
     | undefined;
   /** For a tag event: lanes with canary images that test the component, each with the state of its newest run. */
   readonly lanes?: readonly { readonly name: string; readonly state: string | undefined }[] | undefined;
+  /** For a tag event: what the stable lane said of the component's candidates. */
+  readonly candidateLanes?: Known<CandidateLanes> | undefined;
+  /** For a tick: the newest canary of each component. */
+  readonly canaries?: readonly { readonly component: string; readonly at: number }[] | undefined;
+  /** For a published release: deployments, and whether they start images of its component; else why that is not known. */
+  readonly deployments?: readonly { readonly name: string; readonly starts: Known<boolean> }[] | undefined;
   /** For a tag event: references that registries hold without our record, once they were asked. */
   readonly foreignTags?: Known<readonly string[]> | undefined;
   /** For a run event: the newest commit from which each canary tag was published, and whether it descends from this run's commit. */
@@ -218,14 +237,16 @@ export interface PlannedRun {
   readonly change: number | undefined;
   readonly tier: Tier;
   /** The rule of the contract that decided. */
-  readonly rule: DecisionRule | "schedule" | "rerun";
+  readonly rule: DecisionRule | "schedule" | "rerun" | "release";
   readonly reason: string;
+  /** The release that the run's end says something about. */
+  readonly judges?: string | undefined;
 }
 
 export interface Skipped {
   readonly job: string;
   /** `event`: what happened starts no job at all, or none of this kind. */
-  readonly rule: DecisionRule | "event" | "quarantine" | "schedule" | "inactive";
+  readonly rule: DecisionRule | "event" | "quarantine" | "schedule" | "inactive" | "release";
   readonly reason: string;
 }
 

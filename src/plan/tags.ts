@@ -155,6 +155,7 @@ function preflightFacts(event: TagEvent, facts: Facts, tag: string): PreflightFa
     freezes: { value: facts.freezes ?? [] },
     failedCandidates: { value: facts.failedCandidates ?? [] },
     lanes: { value: facts.lanes ?? [] },
+    candidateLanes: facts.candidateLanes ?? { value: { expected: false, results: [] } },
     foreignTags: facts.foreignTags ?? { unknown: "registries are asked when nothing else refuses" },
   };
 }

@@ -1,4 +1,4 @@
-import { decidePeriodic, type Job, type Refs } from "../jobs/index.ts";
+import { decideLane, type Job, type Refs } from "../jobs/index.ts";
 import type { Facts, Plan, PlannedRun, Skipped, TickEvent } from "./model.ts";
 
 /** Prow 2.6: the periodics that are due. They test branches, so their tier is `branch`. */
@@ -10,7 +10,9 @@ export function planTick(event: TickEvent, facts: Facts): Plan {
       skipped.push({ job: job.name, rule: "job-type", reason: `${job.type} jobs have no schedule` });
       continue;
     }
-    const decision = decidePeriodic(job, facts.previous[job.name], { since: event.since, now: event.at });
+    const window = { since: event.since, now: event.at };
+    const news = { afterCanaryMs: facts.family.lanes?.afterCanaryMs, canaries: facts.canaries ?? [] };
+    const decision = decideLane(job, facts.previous[job.name], window, news);
     if (!decision.run) skipped.push({ job: job.name, rule: "schedule", reason: decision.reason });
     else if (job.component === undefined)
       skipped.push({

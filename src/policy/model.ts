@@ -58,8 +58,24 @@ export interface PreflightFacts {
   readonly failedCandidates: Known<readonly { readonly tag: string; readonly text: string; readonly by: string }[]>;
   /** Lanes with canary images, each with the state of its newest run. */
   readonly lanes: Known<readonly { readonly name: string; readonly state: string | undefined }[]>;
+  /** What the stable lane said of the candidates of this component. */
+  readonly candidateLanes: Known<CandidateLanes>;
   /** References that a registry holds under this version without our record. */
   readonly foreignTags: Known<readonly string[]>;
+}
+
+/** Runs of the stable lane in which one release took the place of what is pinned. */
+export interface CandidateLanes {
+  /** Does a deployment start images of the component at all? */
+  readonly expected: boolean;
+  /** Oldest first. */
+  readonly results: readonly {
+    /** Tag of the release. */
+    readonly tag: string;
+    readonly run: string;
+    readonly state: string;
+    readonly description: string;
+  }[];
 }
 
 /** What git tells of a tagged commit. Times are milliseconds as the committer's clock said. */

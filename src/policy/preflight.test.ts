@@ -31,6 +31,12 @@ const pinned = (old: readonly PlacedPin[], now: readonly PlacedPin[]) => {
     contents: { ...sampleContents, pins: { value: now } },
   });
 };
+/** What the stable lane said of `v1.2.0-rc1`, which is this commit. */
+const withCandidate = (state: string, description = "") => ({
+  ...history({ descendsFrom: ["v1.2.0-rc1"] }),
+  tags: [...tags("v1.1.0"), { name: "v1.2.0-rc1", commit }],
+  candidateLanes: { value: { expected: true, results: [{ tag: "v1.2.0-rc1", run: "r1", state, description }] } },
+});
 const check = (state: string) => [{ context: build, state, description: "TestGreet" }];
 
 const found: readonly [string, string, Partial<PreflightFacts>, RegExp][] = [
@@ -120,6 +126,31 @@ const found: readonly [string, string, Partial<PreflightFacts>, RegExp][] = [
       failedCandidates: { value: [{ tag: "v1.2.0-rc1", text: "loses data", by: "bob" }] },
     },
     /v1\.2\.0-rc1 failed a test by bob: loses data/,
+  ],
+  [
+    "a candidate with which the stable lane is red",
+    "candidate-lane-red",
+    withCandidate("failure", "e2e exited with 1"),
+    /^the stable lane with v1\.2\.0-rc1 is red: e2e exited with 1$/,
+  ],
+  ["a candidate whose lane still runs", "candidate-lane-missing", withCandidate("pending"), /rc1 still runs$/],
+  [
+    "a candidate that was not tested here",
+    "candidate-lane-missing",
+    withCandidate("error", "no cluster"),
+    /: no cluster$/,
+  ],
+  [
+    "a final without a candidate that was tried",
+    "candidate-lane-missing",
+    { candidateLanes: { value: { expected: true, results: [] } } },
+    /^no candidate of v1\.2\.0 was tried in the stable lane$/,
+  ],
+  [
+    "a candidate that the lane was not run with",
+    "candidate-lane-missing",
+    { ...withCandidate("success"), candidateLanes: { value: { expected: true, results: [] } } },
+    /^the stable lane was never run with v1\.2\.0-rc1$/,
   ],
   [
     "a red lane",
@@ -245,6 +276,8 @@ const quiet: readonly [string, Partial<PreflightFacts>][] = [
       tags: [...tags("v1.1.0"), { name: "v1.2.0-rc1", commit: idOf("a") }],
     },
   ],
+  ["a candidate with which the stable lane is green", withCandidate("success")],
+  ["a candidate, whatever the lane says of earlier ones", { ...withCandidate("failure"), tag: "v1.2.0-rc2" }],
   ["a minor after a minor that was tagged late", { tags: tags("v1.1.3") }],
   ["a patch on its line", { tag: "v1.1.1", containing: on("release-1.1") }],
   ["a minor on its own line", { containing: on("release-1.2") }],

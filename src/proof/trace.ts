@@ -41,6 +41,14 @@ export interface Trace {
     readonly commit: string;
     readonly file: string;
   }[];
+  /** Runs in clusters that had one of the images in their pin set. */
+  readonly testedIn: readonly {
+    readonly pinSet: string;
+    readonly run: string;
+    readonly job: string;
+    readonly state: string;
+    readonly readBack: string;
+  }[];
   readonly registries: readonly {
     readonly registry: string;
     readonly image: string;
@@ -104,8 +112,28 @@ export async function traceSubject(db: Db, pins: PinReader, subject: string): Pr
     runs,
     images: [...images.values()],
     pinSets: await pins(pinned),
+    testedIn: await testsWith(
+      db,
+      [...images.values()].map((image) => image.digest),
+    ),
     registries,
   });
+}
+
+/** Newest first. */
+async function testsWith(db: Db, digests: readonly string[]): Promise<Trace["testedIn"]> {
+  if (digests.length === 0) return [];
+  return await db
+    .selectFrom("pin_set_images")
+    .innerJoin("cluster_tests", "cluster_tests.pin_set_id", "pin_set_images.pin_set_id")
+    .innerJoin("runs", "runs.id", "cluster_tests.run_id")
+    .select(["pin_set_images.pin_set_id as pinSet", "runs.id as run", "runs.job as job", "runs.state as state"])
+    .select("cluster_tests.state as readBack")
+    .distinct()
+    .where("pin_set_images.digest", "in", [...digests])
+    .orderBy("cluster_tests.pin_set_id")
+    .limit(most)
+    .execute();
 }
 
 interface Commit {

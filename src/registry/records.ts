@@ -199,7 +199,7 @@ export async function referrersOf(
 
 /** What keeps a manifest besides tags and indexes, as a sentence; `undefined`: nothing. */
 export async function holderOf(db: Db, digest: string): Promise<string | undefined> {
-  for (const table of ["publications", "canaries", "built_images", "proofs"] as const) {
+  for (const table of ["publications", "canaries", "built_images", "proofs", "pin_set_images"] as const) {
     const row = await db.selectFrom(table).select("digest").where("digest", "=", digest).executeTakeFirst();
     if (row) return table === "built_images" ? "a run built this manifest" : "a release or canary is this manifest";
   }
@@ -323,7 +323,7 @@ export async function digestsInRecords(
 ): Promise<readonly { readonly digest: string; readonly stored: boolean }[]> {
   const stored = await store.db.selectFrom("registry_manifests").select("digest").distinct().execute();
   const known = stored.map(({ digest }) => ({ digest, stored: true }));
-  for (const table of ["publications", "canaries", "built_images", "proofs"] as const) {
+  for (const table of ["publications", "canaries", "built_images", "proofs", "pin_set_images"] as const) {
     const rows = await store.db.selectFrom(table).select("digest").distinct().execute();
     for (const { digest } of rows) known.push({ digest, stored: false });
   }

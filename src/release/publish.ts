@@ -41,6 +41,8 @@ export interface ReleasePublisherOptions {
     component: string,
     commit: string,
   ) => Promise<Result<ReadonlyMap<string, readonly Platform[]>>>;
+  /** A release was published; an event says so, which is decided once the transaction is over. */
+  readonly onReleased: (component: string) => void;
 }
 
 interface ReleaseOrder {
@@ -279,7 +281,20 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
         .execute();
     const all = await publicationsOf(trx, release.id);
     if (all.every((row) => row.state === "published"))
-      await advance(store, trx, release.id, "published", publishedSentence(release), clock.now());
+      await recordReleased(trx, release.id, release.component, publishedSentence(release));
+  }
+
+  /** That a release is out is an event like any other: what follows is decided in order with the rest. */
+  async function recordReleased(trx: Trx, id: string, component: string, sentence: string): Promise<void> {
+    const at = clock.now();
+    if (!(await advance(store, trx, id, "published", sentence, at))) return;
+    const body = JSON.stringify({ kind: "released", component, releaseId: id });
+    await store.orderAppends(trx);
+    await trx
+      .insertInto("events")
+      .values({ id: options.ids.uuid(), component, kind: "released", body, at, state: "new", decided_at: null })
+      .execute();
+    options.onReleased(component);
   }
 
   /** The last moment at which other bytes under the tag, at any registry, still end the release with nothing published. */
@@ -403,7 +418,12 @@ export function releasePublisher(options: ReleasePublisherOptions): readonly Eff
     attach: options.attachProof,
     onProven: async (releaseId, trx) => {
       const reason = "released: the component has no images; its tag, files and provenance are the release";
-      await advance(store, trx, releaseId, "published", reason, clock.now());
+      const release = await trx
+        .selectFrom("releases")
+        .select("component")
+        .where("id", "=", releaseId)
+        .executeTakeFirst();
+      if (release) await recordReleased(trx, releaseId, release.component, reason);
     },
     onRetry: async (order, message, trx) => {
       const rows = await publicationsOf(trx, order.releaseId);

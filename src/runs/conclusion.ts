@@ -17,6 +17,8 @@ export interface Progress {
   tools: readonly Toolchain[];
   /** The image that the job ran in, `name@digest`; `undefined` for a process. */
   ranIn: string | undefined;
+  /** What was tested in a cluster; `undefined`: nothing was. */
+  tested: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Writes down how a run stands and how it ended, in the Prow layout. */
@@ -81,6 +83,7 @@ export function createConclusions(options: {
         description: stop.description,
         ...Object.fromEntries(progress.tools.map((tool) => [`toolchain-${tool.name}`, tool.version])),
         ...(progress.ranIn === undefined ? {} : { "job-image": progress.ranIn }),
+        ...progress.tested,
       },
     });
     const known = tests.passed + tests.failed + tests.skipped > 0 || tests.problems.length > 0;

@@ -136,7 +136,7 @@ function argumentsFor(image: ReleaseImage, platform: ReleasePlatform): Record<st
 }
 
 /** The tag for a release, what a canary is called for a branch, and never something that looks released for a change. */
-function versionLabel(run: Run): string {
+export function versionLabel(run: Run): string {
   if (run.ref.startsWith("refs/tags/")) return run.ref.slice("refs/tags/".length);
   if (run.change !== undefined) return `change-${run.change}`;
   const branch = run.ref.replace(/^refs\/heads\//, "");

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import type { ClusterTests, TestScript } from "../combine/index.ts";
 import { type Clock, forOneLine, type Result } from "../core/index.ts";
 import type { Capability, Execution, Executor, Mount, Toolchains } from "../execute/index.ts";
 import type { Component, Family, ReleaseConfiguration } from "../family/index.ts";
@@ -9,6 +10,7 @@ import type { Assembler, ImageInspector, LeftImages } from "../images/index.ts";
 import { type Container, containersOf, expandArguments, jobEnvironment, withSecretsGiven } from "../jobs/index.ts";
 import type { Platform as OciPlatform } from "../oci/index.ts";
 import type { LogWriter, ResultKey, ResultStore } from "../results/index.ts";
+import { beginClusterStep, type ClusterStep, finishClusterStep } from "./cluster-step.ts";
 import { createConclusions, endOf, type Progress } from "./conclusion.ts";
 import { containerWish, machineLines, mayBePrivileged } from "./container.ts";
 import { buildImages, foreignName, type InForce, imageLabels } from "./image-step.ts";
@@ -80,11 +82,19 @@ export interface SupervisorOptions {
   readonly withCopy?: WithCopy | undefined;
   /** Where `push` scripts push to; `undefined`: they are not run here. */
   readonly pushDoor?: PushDoor | undefined;
+  /** Tests of what is deployed; `undefined`: there are no clusters here. */
+  readonly clusterTests?: ClusterTests | undefined;
   /** Folder for checkouts; tmpfs is welcome. */
   readonly workRoot: string;
   /** Folder of build caches, one below it for each tier but `release`. */
   readonly cacheRoot: string;
 }
+
+/** What a step finds around it besides what every step does. */
+type Surroundings = PushSurroundings & {
+  readonly pathPrefix?: readonly string[];
+  readonly reachable?: readonly string[];
+};
 
 const longestShellMs = 24 * 3_600_000;
 const logBound = 64 * 1024 * 1024;
@@ -118,6 +128,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       exitCode: undefined,
       ranIn: undefined,
       tools: [],
+      tested: undefined,
     };
     const begun = await options.results.begin(key, startedOf(run, attempt.startedAt));
     // Beside the checkout; done before the end is written over it.
@@ -189,7 +200,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const tree of trees) log.line(`fairlead: checked out ${describeRefs(tree.refs)} as ${tree.finalSha}`);
     if (scene.signal.aborted) return aborted(scene.signal);
     const cwd = startFolder(insideGopath, refs);
-    return await carryOutBody(scene, { component, main, folder, cwd, lent });
+    return await carryOutBody(scene, { component, main, folder, cwd, lent }, checkedOut.value);
   }
 
   interface Place {
@@ -208,7 +219,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return known;
   };
 
-  async function carryOutBody(scene: Scene, place: Place): Promise<Stop> {
+  async function carryOutBody(scene: Scene, place: Place, checkout: JobCheckout): Promise<Stop> {
     const { run, log } = scene;
     const image = run.job.body.kind === "pod" ? (containersOf(run.job.body.spec)[0]?.image ?? "") : "";
     for (const line of machineLines(await capabilities(), run.job, image)) log.line(line);
@@ -245,7 +256,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const provided = await provideTools(options.toolchains, configuration.value, log);
     if (!provided.ok) return notRun(provided.need, provided.message, provided.hint);
     const installed = new Set(provided.tools.map((tool) => tool.name));
-    const missing = await missingNeed(configuration.value.needs.filter((need) => !installed.has(need)));
+    // A lane builds nothing: what its deployment needs to be built is not needed here.
+    const { body } = run.job;
+    const inClusterAlone = body.kind === "release-configuration" && body.steps.every((name) => name === "cluster");
+    const needed = inClusterAlone ? [] : configuration.value.needs.filter((need) => !installed.has(need));
+    const missing = await missingNeed(needed);
     if (missing) {
       log.line(`fairlead: ${missing.description}`);
       return missing;
@@ -257,15 +272,29 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return await step(scene, place, "script", ["/bin/sh", "-ec", script, "sh", ...args], run.job.timeoutMs);
     }
     if (options.shell) {
-      const steps = run.job.body.steps.filter((name) => name !== "images");
-      const scripts = steps.flatMap((name) => configuration.value[name] ?? []);
+      const { build, test, push } = configuration.value;
+      const byName = { build, test, push };
+      const scripts = run.job.body.steps.flatMap((name) =>
+        name === "images" || name === "cluster" ? [] : (byName[name] ?? []),
+      );
       return await openShell(scene, place, scripts.join("; "), undefined);
     }
     const until = options.clock.now() + run.job.timeoutMs;
     if (run.job.body.steps.includes("push") && configuration.value.push !== undefined)
       await announceBranches(main.repository, main.directory, testedBranch(run, main.finalSha));
+    const inCluster = clusterStep(scene, { ...place, main }, checkout, configuration.value, until);
+    const begun = inCluster && (await beginClusterStep(inCluster));
+    // Of a run that builds nothing all else would be for nothing.
+    if (inCluster && begun && !begun.prepared.ok && inClusterAlone)
+      return await finishClusterStep(inCluster, begun, scene.progress);
     for (const name of run.job.body.steps) {
       if (scene.signal.aborted) return aborted(scene.signal);
+      if (name === "cluster") {
+        if (!inCluster) continue;
+        const stop = (await missingNeed(["cluster"])) ?? (await finishClusterStep(inCluster, begun, scene.progress));
+        if (stop.state !== "success") return stop;
+        continue;
+      }
       if (name === "images") {
         const stop = await imageStep(scene, { ...place, main }, configuration.value, until);
         if (stop) return stop;
@@ -334,6 +363,51 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return undefined;
   }
 
+  /** `undefined`: the job tests in no cluster. */
+  function clusterStep(
+    scene: Scene,
+    place: Place & { readonly main: JobCheckout["trees"][number] },
+    checkout: JobCheckout,
+    configuration: ReleaseConfiguration,
+    deadline: number,
+  ): ClusterStep | undefined {
+    const { body } = scene.run.job;
+    if (body.kind !== "release-configuration" || !body.cluster) return undefined;
+    const builds =
+      body.steps.includes("images") && (configuration.images.length > 0 || configuration.push !== undefined);
+    return {
+      tests: options.clusterTests,
+      run: scene.run,
+      buildId: scene.attempt.buildId,
+      test: body.cluster,
+      family: options.family(),
+      component: place.component,
+      checkout,
+      folder: place.folder,
+      gopath: insideGopath,
+      deadline,
+      builds,
+      suiteOf: async (component, tree) => {
+        const files = {
+          read: (path: string) => tree.repository.readFile(tree.finalSha, path),
+          list: (prefix: string) => tree.repository.listFiles(tree.finalSha, prefix),
+        };
+        const read = await options.readReleaseConfiguration(files, component);
+        return read.ok ? read.value.e2e : undefined;
+      },
+      log: scene.log,
+      signal: scene.signal,
+      script: (script) => clusterScript(scene, place, script, deadline),
+    };
+  }
+
+  async function clusterScript(scene: Scene, place: Place, script: TestScript, deadline: number): Promise<Stop> {
+    const { name, argv, env, mounts, pathPrefix, reachable, cwd, signal } = script;
+    const around = { env, mounts, services: {}, pathPrefix, reachable };
+    const left = deadline - options.clock.now();
+    return await step({ ...scene, signal }, { ...place, cwd }, name, argv, left, undefined, around);
+  }
+
   /** The component's own script pushes; what it pushed is the run's from then on, checked as what is assembled. */
   async function pushStep(
     scene: Scene,
@@ -394,7 +468,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     argv: readonly string[],
     timeoutMs: number,
     container?: Container,
-    around?: PushSurroundings,
+    around?: Surroundings,
     terminal?: ShellTerminal,
   ): Promise<Stop> {
     const { run, log } = scene;
@@ -448,6 +522,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       pathPrefix: [
         ...scene.progress.tools.flatMap((tool) => (tool.path === undefined ? [] : [tool.path])),
         ...(options.executor.name === "container" ? [] : [toolsInside]),
+        ...(around?.pathPrefix ?? []),
       ],
       mounts,
       timeoutMs: Math.max(timeoutMs, 1),
@@ -456,7 +531,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       network: "egress",
       container: containerWish(options.family(), run.job, container),
       pod: podWish(run, scene.attempt),
-      services: around?.services,
+      services: around && Object.keys(around.services).length > 0 ? around.services : undefined,
+      reachable: around?.reachable,
       onOutput: terminal?.show ?? ((chunk) => log.append(chunk)),
     });
     if (!execution.ok) {
@@ -534,7 +610,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function missingNeed(needs: readonly string[]): Promise<Stop | undefined> {
     if (needs.length === 0) return undefined;
     for (const need of needs) {
-      const found = (await capabilities()).find((capability) => capability.need === need);
+      const found =
+        need === "cluster" && options.clusterTests
+          ? await options.clusterTests.capability()
+          : (await capabilities()).find((capability) => capability.need === need);
       if (found?.present) continue;
       return notRun(need, found?.detail ?? "not on this machine", found?.mend ?? "fairlead doctor");
     }

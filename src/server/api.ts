@@ -134,6 +134,14 @@ export function apiRoutes(parts: ApiParts): readonly Route[] {
     reading("/releases/:id", "One release: its states, findings, images and registries.", ({ params }) =>
       views.release(params["id"] ?? ""),
     ),
+    reading("/pin-sets", "Sets of images that were tested together, newest first.", async ({ query }) =>
+      ok(await views.pinSets({ deployment: given(query, "deployment"), limit: whole(query, "limit") })),
+    ),
+    reading(
+      "/pin-sets/:id",
+      "One pin set, the runs that tested it, and what differs from the one before or from `with`.",
+      ({ params, query }) => views.pinSet(params["id"] ?? "", given(query, "with")),
+    ),
     reading("/candidates", "What could be released now, with the verdict on each.", async ({ query, principal }) => {
       const found = await parts.releaseActs.candidates(given(query, "component"), principal);
       return found.ok ? ok({ items: found.value }) : found;

@@ -8,10 +8,11 @@ import { audits } from "./migrations/0005-audits.ts";
 import { proof } from "./migrations/0006-proof.ts";
 import { trains } from "./migrations/0040-trains.ts";
 import { upkeep } from "./migrations/0041-upkeep.ts";
+import { pinSets } from "./migrations/0065-pin-sets.ts";
 import type { Store } from "./store.ts";
 
 /** In order and never edited once released; forward only. The schema's version is how many of them were applied. */
-const migrations = [first, maintenance, verdicts, purposes, audits, proof, trains, upkeep] as const;
+const migrations = [first, maintenance, verdicts, purposes, audits, proof, trains, upkeep, pinSets] as const;
 
 /**
  * Brings the schema up to date, each migration in a transaction of its own. `beforeUpgrade` runs before the first one

@@ -27,6 +27,10 @@ export interface Database {
   train_stops: TrainStopRow;
   upkeep: UpkeepRow;
   canaries: CanaryRow;
+  pin_sets: PinSetRow;
+  pin_set_images: PinSetImageRow;
+  cluster_tests: ClusterTestRow;
+  release_lanes: ReleaseLaneRow;
   journal: JournalRow;
   audits: AuditRow;
   audit_findings: AuditFindingRow;
@@ -405,6 +409,46 @@ export interface CanaryRow {
   digest: string;
   commit_id: string;
   run_id: string;
+  at: number;
+}
+
+/** An exact map from components to image digests, kept for ever. */
+export interface PinSetRow {
+  /** SHA-256 of its canonical JSON. */
+  id: string;
+  deployment: string;
+  /** The set, JSON. */
+  body: string;
+  at: number;
+}
+
+/** The images of pin sets, to be found by digest. */
+export interface PinSetImageRow {
+  pin_set_id: string;
+  component: string;
+  commit_id: string;
+  version: string;
+  image: string;
+  digest: string;
+}
+
+/** What one attempt of a run tested in a cluster. */
+export interface ClusterTestRow {
+  build_id: string;
+  run_id: string;
+  pin_set_id: string;
+  /** `deploying` until the cluster was read; `proven`, `differs`. */
+  state: string;
+  /** What the cluster said it ran, JSON. */
+  evidence: string;
+  at: number;
+}
+
+/** A run of a lane that judges a release. */
+export interface ReleaseLaneRow {
+  release_id: string;
+  run_id: string;
+  job: string;
   at: number;
 }
 

@@ -20,7 +20,7 @@ export function addTrace(program: Command, context: CommandContext): void {
       output.json(traced.value);
       return 0;
     }
-    const { commits, tags, runs, images, pinSets, registries } = traced.value;
+    const { commits, tags, runs, images, pinSets, testedIn, registries } = traced.value;
     const part = (header: readonly string[], rows: readonly (readonly string[])[]) => {
       if (rows.length > 0) output.print(`${table(header, rows)}\n`);
     };
@@ -48,6 +48,10 @@ export function addTrace(program: Command, context: CommandContext): void {
     part(
       ["PINNED BY", "VERSION", "FILE"],
       pinSets.map((each) => [each.deployment, each.version, each.file]),
+    );
+    part(
+      ["PIN SET", "TESTED BY", "STATE", "READ BACK"],
+      testedIn.map((each) => [each.pinSet.slice(0, 12), each.job, each.state, each.readBack]),
     );
     part(
       ["REGISTRY", "IMAGE", "STATE"],

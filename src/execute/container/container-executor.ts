@@ -104,7 +104,7 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
     const proxy = egress
       ? await startEgressProxy({
           socket: join(own, "egress.sock"),
-          reachable: options.reachable(),
+          reachable: [...options.reachable(), ...(spec.reachable ?? [])],
           services: spec.services,
         })
       : undefined;

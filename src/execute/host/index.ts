@@ -7,5 +7,5 @@ export { isolationCapability } from "./isolation.ts";
 export { createOutputPipes } from "./output-pipes.ts";
 export { ignoredPodFields } from "./pod-fields.ts";
 export { childrenOf, hasEnded, kill, killMarked } from "./process-table.ts";
-export { egressPort, proxyVariables } from "./proxy-variables.ts";
+export { egressAddress, egressPort, proxyVariables } from "./proxy-variables.ts";
 export { watchLimits } from "./watch.ts";

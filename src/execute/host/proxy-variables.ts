@@ -1,6 +1,7 @@
 /** Where, inside, programs find the way to the egress proxy. */
 export const egressPort = 3128;
-const proxy = `http://127.0.0.1:${egressPort}`;
+export const egressAddress = `http://127.0.0.1:${egressPort}`;
+const proxy = egressAddress;
 
 /** What tells programs of the only way out. */
 export const proxyVariables: Readonly<Record<string, string>> = {

@@ -88,7 +88,7 @@ export async function createProcessExecutor(options: ProcessExecutorOptions): Pr
     const proxy = egress
       ? await startEgressProxy({
           socket: join(own, "egress.sock"),
-          reachable: options.reachable(),
+          reachable: [...options.reachable(), ...(spec.reachable ?? [])],
           services: spec.services,
         })
       : undefined;

@@ -191,6 +191,8 @@ export interface RunView extends RunItem {
   /** Path below `/results/`; null before the first attempt. */
   readonly resultsPath: string | null;
   readonly images: readonly { readonly name: string; readonly digest: string }[];
+  /** null: it tested in no cluster. */
+  readonly clusterTest: ClusterTestView | null;
   readonly next: NextStep;
 }
 
@@ -283,6 +285,80 @@ export interface RegistriesView
   readonly leftOut: number;
   readonly audit: AuditView;
   readonly next: NextStep;
+}
+
+/** One image of a pin set on one platform. */
+export interface PinnedImageView {
+  readonly name: string;
+  readonly digest: string;
+  readonly platforms: readonly { readonly platform: string; readonly manifest: string; readonly config: string }[];
+}
+
+export interface PinnedComponentView {
+  readonly component: string;
+  readonly commit: string;
+  readonly version: string;
+  readonly from: "release" | "canary" | "replaced";
+  readonly run: string;
+  readonly images: readonly PinnedImageView[];
+}
+
+/** Which images were tested together, in which runs, and what differs from another set. */
+export interface PinSetView {
+  readonly id: string;
+  readonly resolved: string;
+  readonly family: string;
+  readonly deployment: { readonly component: string; readonly commit: string; readonly folder: string };
+  readonly components: readonly PinnedComponentView[];
+  /** Runs that tested it, newest first. */
+  readonly runs: readonly RunItem[];
+  /** The set that it is compared with: the one that was asked for, else the one resolved before it for the deployment. */
+  readonly before: string | null;
+  readonly differences: readonly {
+    readonly component: string;
+    readonly before: string | null;
+    readonly after: string | null;
+    readonly images: readonly string[];
+  }[];
+}
+
+export interface PinSetItem {
+  readonly id: string;
+  readonly resolved: string;
+  readonly deployment: string;
+  readonly commit: string;
+  readonly components: readonly { readonly component: string; readonly version: string; readonly commit: string }[];
+}
+
+/** What a run tested in a cluster, and what the cluster said it ran. */
+export interface ClusterTestView {
+  readonly pinSet: string;
+  readonly state: "deploying" | "proven" | "differs";
+  readonly kubernetes: string | null;
+  readonly nodeImage: string | null;
+  readonly sourceRevision: string | null;
+  readonly suite: string | null;
+  readonly components: readonly PinnedComponentView[];
+  readonly containers: readonly {
+    readonly pod: string;
+    readonly container: string;
+    readonly image: string;
+    readonly ran: string;
+    readonly component: string | null;
+    readonly answer: string;
+  }[];
+  readonly differences: readonly string[];
+  readonly absent: readonly string[];
+}
+
+/** A run of the stable lane with a release in the place of what is pinned. */
+export interface LaneOfRelease {
+  readonly job: string;
+  readonly run: string;
+  readonly state: string;
+  readonly description: string;
+  readonly mark: Mark;
+  readonly word: string;
 }
 
 /** Differences between the registries and the record, newest first. */
@@ -394,6 +470,8 @@ export interface ReleaseView extends ReleaseItem {
   /** The component owns no image: its tag is the release. */
   readonly withoutImages: boolean;
   readonly pull: string | null;
+  /** Runs of the stable lane with it, newest first: a red one refuses the final. */
+  readonly lanes: readonly LaneOfRelease[];
   /** null: nothing was signed (yet). */
   readonly proof: ReleaseProofView | null;
   readonly others: readonly ReleaseItem[];

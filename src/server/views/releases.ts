@@ -4,6 +4,7 @@ import type { Component, Family, ReleaseState } from "../../family/index.ts";
 import type { Finding, Unchecked } from "../../policy/index.ts";
 import type { BuiltImageRow, PublicationRow, ReleaseRow } from "../../store/index.ts";
 import { runRefOf } from "./checks.ts";
+import { lanesOfRelease } from "./cluster-tests.ts";
 import { markOfRelease } from "./marks.ts";
 import type { List, ListFilter, NextStep, RegistryState, ReleaseImageView, ReleaseItem, ReleaseView } from "./model.ts";
 import {
@@ -173,6 +174,7 @@ export async function showRelease(sources: ViewSources, id: string): Promise<Res
     })),
     withoutImages,
     pull: row.state === "published" ? pullOf(sources, item) : null,
+    lanes: await lanesOfRelease(sources, row.id),
     proof: await proofOf(sources, row),
     others: (
       await releaseItems(

@@ -4,6 +4,7 @@ import type { Job, Refs } from "../../jobs/index.ts";
 import type { ResultKey } from "../../results/index.ts";
 import type { RunRow } from "../../store/index.ts";
 import { readTests } from "./checks.ts";
+import { showClusterTest } from "./cluster-tests.ts";
 import { markOfRun } from "./marks.ts";
 import type { List, NextStep, RunFilter, RunItem, RunView } from "./model.ts";
 import { attemptRows, boundedLimit, imagesOfRuns, runRow, runRows } from "./records.ts";
@@ -88,6 +89,7 @@ export async function showRun(sources: ViewSources, idOrBuildId: string): Promis
       row.build_id === null
         ? null
         : `fairlead run ${shellWord(row.job)} --run ${row.build_id} --component ${shellWord(row.component)}`,
+    clusterTest: await showClusterTest(sources, row.id),
     images: images.map((image) => ({ name: image.name, digest: image.digest })),
     next: nextOfRun(row),
   });

@@ -26,5 +26,6 @@ export const pagePath = {
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   release: (id: string) => `/releases/${encodeURIComponent(id)}`,
   registries: "/registries",
+  pinSet: (id: string) => `/pin-sets/${encodeURIComponent(id)}`,
   why: (subject: string) => `/why?subject=${encodeURIComponent(subject)}`,
 };

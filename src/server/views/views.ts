@@ -12,6 +12,8 @@ import type {
   FamilyView,
   List,
   ListFilter,
+  PinSetItem,
+  PinSetView,
   RegistriesView,
   ReleaseItem,
   ReleaseView,
@@ -23,6 +25,7 @@ import type {
   TrainView,
   WhyView,
 } from "./model.ts";
+import { type PinSetFilter, showPinSet, showPinSets } from "./pin-sets.ts";
 import { lastFeedSeq, runRow } from "./records.ts";
 import { showAudit, showRegistries } from "./registries.ts";
 import { listReleases, showRelease } from "./releases.ts";
@@ -50,6 +53,9 @@ export interface Views {
   /** Which registry has what, and what an audit found. */
   registries(component?: string): Promise<RegistriesView>;
   audit(): Promise<AuditView>;
+  /** Sets of images that were tested together, newest first. */
+  pinSets(filter: PinSetFilter): Promise<List<PinSetItem>>;
+  pinSet(id: string, other?: string): Promise<Result<PinSetView>>;
   train(): Promise<TrainPlanView>;
   oneTrain(id: string): Promise<Result<TrainView>>;
   why(subject: string): Promise<Result<WhyView>>;
@@ -75,6 +81,8 @@ export function createViews(sources: ViewSources): Views {
     release: (id) => showRelease(sources, id),
     registries: (component) => showRegistries(sources, component),
     audit: () => showAudit(sources),
+    pinSets: (filter) => showPinSets(sources, filter),
+    pinSet: (id, other) => showPinSet(sources, id, other),
     train: () => showTrainPlan(sources),
     oneTrain: (id) => showTrain(sources, id),
     why: (subject) => explain(sources, subject),

@@ -11,6 +11,7 @@ import { type Frame, Page, type Viewer } from "./layout.tsx";
 import { type LogView, logView, logWindow } from "./log-lines.ts";
 import { FaultPage, LoginPage, WhyPage } from "./others.tsx";
 import { Part, RunTable } from "./parts.tsx";
+import { PinSetPage, PinSetsPage } from "./pin-set.tsx";
 import { RegistriesPage } from "./registries.tsx";
 import { ReleasePage } from "./release.tsx";
 import { RunPage } from "./run.tsx";
@@ -175,6 +176,16 @@ export function createPages(options: PagesOptions): Hono<PageEnv> {
     const body = <RegistriesPage view={view} viewer={context.get("viewer")} now={clock.now()} />;
     return await show(context, "Registries", pagePath.registries, body);
   });
+  app.get("/pin-sets", async (context) => {
+    const sets = await views.pinSets({ limit: 100 });
+    return await show(context, "Pin sets", "/pin-sets", <PinSetsPage sets={sets.items} now={clock.now()} />);
+  });
+  app.get("/pin-sets/:id", async (context) =>
+    showOr(context, await views.pinSet(context.req.param("id"), context.req.query("with")), "/pin-sets", (set) => ({
+      title: `Pin set ${set.id.slice(0, 12)}`,
+      body: <PinSetPage set={set} now={clock.now()} />,
+    })),
+  );
   app.get("/why", async (context) =>
     showOr(context, await views.why(context.req.query("subject") ?? ""), "", (why) => ({
       title: `Why ${why.subject}`,

@@ -106,6 +106,22 @@ export const ReleasePage: FC<{ release: ReleaseView; viewer: Viewer; now: number
           />
         </Part>
       )}
+      {release.lanes.length === 0 ? null : (
+        <Part
+          title="Stable lane"
+          note="everything else as pinned, with this release in its place; a red one refuses the final"
+        >
+          <Table
+            heads={["Job", "State", "What"]}
+            empty=""
+            rows={release.lanes.map((lane) => [
+              <a href={pagePath.run(lane.run)}>{lane.job}</a>,
+              <State mark={lane.mark} word={lane.word} />,
+              lane.description,
+            ])}
+          />
+        </Part>
+      )}
       {release.notes.length === 0 ? null : (
         <Part title="Tested by people" note="the newest result counts">
           <Table

@@ -1,6 +1,7 @@
 import { raw } from "hono/html";
 import type { FC } from "hono/jsx";
 import { pagePath, type RunView } from "../../server/views/index.ts";
+import { ClusterTestParts } from "./cluster-test.tsx";
 import { Act, type Viewer } from "./layout.tsx";
 import type { LogView } from "./log-lines.ts";
 import { Clock, Commit, Digest, Facts, lasted, Next, Part, State, Table } from "./parts.tsx";
@@ -88,6 +89,7 @@ export const RunPage: FC<{ run: RunView; log: LogView | undefined; viewer: Viewe
           Do it yourself: <code>{run.reproduce}</code>
         </p>
       )}
+      {run.clusterTest === null ? null : <ClusterTestParts test={run.clusterTest} />}
       {run.tests === null ? null : <Tests run={run} />}
       <Part title="Log" note={log ? logNote(run, log) : "nothing yet: it waits for a free place"}>
         {log === undefined && ended ? <p class="empty">No log was kept.</p> : null}
