@@ -79,6 +79,41 @@ describe("family file", () => {
     if (hint) expect(first?.hint).toMatch(hint);
   });
 
+  const cluster = "{namespace: runs, image: harbour.example/pod:1}";
+  it.each<[string, string, readonly (readonly [string, string, number, number])[]]>([
+    ["no cluster", "kind: kubernetes", [["error", "no-build-cluster", 8, 9]]],
+    ["an empty list of them", "kind: kubernetes\n  clusters: {}", [["error", "no-build-cluster", 8, 9]]],
+    ["none by default", `kind: kubernetes\n  clusters: {b1: ${cluster}}`, [["warning", "no-build-cluster", 9, 13]]],
+    ["no image", "kind: kubernetes\n  clusters:\n    default: {namespace: runs}", [["error", "missing", 10, 14]]],
+    [
+      "a namespace that is none",
+      "kind: kubernetes\n  clusters:\n    default: {namespace: Runs, image: a}",
+      [["error", "invalid", 10, 26]],
+    ],
+    [
+      "an option for an image",
+      "kind: kubernetes\n  clusters:\n    default: {namespace: runs, image: --privileged}",
+      [["error", "invalid", 10, 39]],
+    ],
+    [
+      "a key that no cluster has",
+      "kind: kubernetes\n  clusters:\n    default: {namespace: runs, image: a, networkPolicy: true}",
+      [["error", "unknown-key", 10, 42]],
+    ],
+    [
+      "an engine that is not used",
+      `kind: kubernetes\n  clusters: {default: ${cluster}}\n  engine: podman`,
+      [["warning", "unused", 10, 11]],
+    ],
+    ["clusters that are not used", `kind: process\n  clusters: {default: ${cluster}}`, [["warning", "unused", 9, 13]]],
+    ["nothing", `kind: kubernetes\n  clusters: {default: ${cluster}}`, []],
+  ])("says where pods have nowhere to run: %s", (_name, text, expected) => {
+    const { family, diagnostics } = read(`${good}execute:\n  ${text}\n`);
+    expect(diagnostics.map((each) => [each.severity, each.code, each.line, each.column])).toEqual(expected);
+    expect(diagnostics.every((each) => each.file === "fairlead.yaml")).toBe(true);
+    expect(family === undefined).toBe(expected.some(([severity]) => severity === "error"));
+  });
+
   it("bounds aliases and never throws", () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]\n`;
     expect(read(bomb).diagnostics[0]?.code).toBe("aliases");

@@ -74,28 +74,30 @@ export interface UnpackBounds {
 }
 
 export interface Unpacker {
-  /** Takes the next bytes of a bundle; all work is done in order. */
-  push(chunk: Buffer): void;
+  /** Takes the next bytes of a bundle; all work is done in order. False: it is over, and nothing more is kept. */
+  push(chunk: Buffer): boolean;
   /** After the last byte. Faults: `corrupt`, `limit`. */
   end(): Promise<Result<void>>;
 }
 
 /**
  * Lays a bundle from a pod out below a folder. What runs there may have written it: no name leads out, none passes through
- * a link, and files and bytes are bounded.
+ * a link, nothing gets another owner's rights, and files and bytes are bounded.
  */
 export function createUnpacker(folder: string, bounds: UnpackBounds): Unpacker {
   let waiting: Buffer[] = [];
   let arrived: (() => void) | undefined;
   let ended = false;
+  let over = false;
   let result: Promise<Result<void>> | undefined;
 
   async function* incoming(): AsyncGenerator<Buffer> {
     for (;;) {
-      const now = waiting;
-      waiting = [];
-      yield* now;
-      if (now.length > 0) continue;
+      const next = waiting.shift();
+      if (next) {
+        yield next;
+        continue;
+      }
       if (ended) return;
       await new Promise<void>((done) => {
         arrived = done;
@@ -104,9 +106,14 @@ export function createUnpacker(folder: string, bounds: UnpackBounds): Unpacker {
   }
 
   const start = () => {
-    result ??= layOut(folder, bounds, incoming()).catch((cause: unknown) =>
+    if (result) return result;
+    result = layOut(folder, bounds, incoming()).catch((cause: unknown) =>
       err(fault("corrupt", `what the pod sent cannot be laid out: ${cause instanceof Error ? cause.message : ""}`)),
     );
+    void result.then(() => {
+      over = true;
+      waiting = [];
+    });
     return result;
   };
   const wake = () => {
@@ -115,9 +122,11 @@ export function createUnpacker(folder: string, bounds: UnpackBounds): Unpacker {
   };
   return {
     push: (chunk) => {
+      if (over) return false;
       void start();
       waiting.push(chunk);
       wake();
+      return true;
     },
     end: async () => {
       ended = true;
@@ -165,7 +174,7 @@ async function layOut(folder: string, bounds: UnpackBounds, incoming: AsyncGener
     const [, kind, modeText = "0", time = "0", sizeText = "0", lengthText = "0"] = parsed;
     if (kind === "E") break;
     const [mode, seconds, size, length] = [
-      Number.parseInt(modeText, 8),
+      Number.parseInt(modeText, 8) & 0o777,
       Number(time),
       Number(sizeText),
       Number(lengthText),

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Clock, err, fault, ok, type Result } from "../../core/index.ts";
 import { carriedCommand } from "../host/index.ts";
@@ -6,7 +6,7 @@ import type { ExecutionSpec } from "../model.ts";
 import { createUnpacker, pack } from "./bundle.ts";
 import type { OpenCluster } from "./cluster.ts";
 import { createFrames } from "./frames.ts";
-import { placeMounts } from "./pod-manifest.ts";
+import { type PlacedMount, placeMounts } from "./pod-manifest.ts";
 import { containerNames, listOf, objectOf } from "./pod-state.ts";
 
 /** What goes into a pod and comes out of it, by commands in the containers of ours. */
@@ -71,9 +71,10 @@ export function createCarrier(options: {
     }
     const unpacker = createUnpacker(scratch, { files: mostFiles, bytes: 4 * spec.limits.diskBytes });
     let whole = false;
+    let wanted = true;
     const frames = createFrames((kind, bytes) => {
       if (kind === "L") onLog(bytes);
-      else if (kind === "B" && returned.length > 0) unpacker.push(Buffer.from(bytes));
+      else if (kind === "B" && returned.length > 0) wanted = unpacker.push(Buffer.from(bytes)) && wanted;
       else if (kind === "E") whole = true;
     });
     const ended = await cluster.exec({
@@ -81,15 +82,22 @@ export function createCarrier(options: {
       pod,
       container: containerNames.carrier,
       argv: command("finish", String(offset), ...returned.map((each) => each.name)),
-      onOutput: frames,
+      onOutput: (chunk) => frames(chunk) && wanted,
       idleMs: moveIdleMs,
     });
     const laid = returned.length > 0 ? await unpacker.end() : ok(undefined);
-    if (!ended.ok) return ended;
-    if (!whole) return err(fault("unavailable", "what the pod sent ends early"));
-    if (laid.ok) for (const each of returned) await putInPlace(join(scratch, each.name), each.mount.host);
+    // What is given up because of what came stays so; a way that broke may be gone again.
+    const result =
+      !wanted && !laid.ok
+        ? laid
+        : !ended.ok
+          ? ended
+          : whole
+            ? laid
+            : err(fault("unavailable", "what the pod sent ends early"));
+    const placed = result.ok ? await putAllInPlace(scratch, returned) : result;
     if (returned.length > 0) await rm(scratch, { recursive: true, force: true });
-    return laid;
+    return placed;
   }
 
   return {
@@ -143,6 +151,17 @@ export function createCarrier(options: {
       );
     },
   };
+}
+
+/** All of them or none. */
+async function putAllInPlace(scratch: string, returned: readonly PlacedMount[]): Promise<Result<void>> {
+  for (const { name, mount } of returned) {
+    const [came, was] = await Promise.all([lstat(join(scratch, name)).catch(() => undefined), lstat(mount.host)]);
+    if (came === undefined || came.isSymbolicLink() || came.isDirectory() !== was.isDirectory())
+      return err(fault("corrupt", `what the pod sent has no ${mount.inside}`));
+  }
+  for (const { name, mount } of returned) await putInPlace(join(scratch, name), mount.host);
+  return ok(undefined);
 }
 
 /** The job's folder as it was is given up for what came back; where nothing came, it stays. */

@@ -15,7 +15,8 @@ export interface OpenCluster {
   readonly watch: PodWatch;
   readonly exec: Exec;
   /**
-   * Makes the pod. `conflict`: another one has its name; `unavailable`: also where a quota leaves no room now;
+   * Makes the pod, after the policies that close its network. `refused`: these cannot be made; `conflict`: another one has
+   * its name; `unavailable`: also where a quota leaves no room now;
    * `bad-input`: the server says it is none.
    */
   create(manifest: JsonObject): Promise<Result<void>>;
@@ -40,11 +41,7 @@ export async function openCluster(options: {
   if (!connected.ok) return connected;
   const connection = connected.value;
   const api = createApi(connection, clock);
-  const closed = await closeNetwork(api, settings.namespace, home, options.reachable());
-  if (!closed.ok) {
-    connection.close();
-    return closed;
-  }
+  let closedFor: string | undefined;
   const pods = `/api/v1/namespaces/${settings.namespace}/pods`;
   const selector = `${homeLabel}=${home}`;
   const remove = async (name: string): Promise<Result<void>> => {
@@ -65,6 +62,12 @@ export async function openCluster(options: {
     watch,
     exec: createExec(connection, clock),
     create: async (manifest) => {
+      const reachable = options.reachable();
+      if (closedFor !== reachable.join(" ")) {
+        const closed = await closeNetwork(api, settings.namespace, home, reachable);
+        if (!closed.ok) return closed;
+        closedFor = reachable.join(" ");
+      }
       const answered = await api.call("POST", pods, manifest);
       if (!answered.ok) return answered;
       const { status, said } = answered.value;
@@ -119,7 +122,7 @@ export async function openCluster(options: {
   });
 }
 
-/** Before any pod: the policies that close its network. Made anew where what the family may reach has changed. */
+/** Before the first pod: the policies that close its network. Made anew where what the family may reach has changed. */
 async function closeNetwork(
   api: KubernetesApi,
   namespace: string,
@@ -136,7 +139,7 @@ async function closeNetwork(
     if (answer.value.status >= 300)
       return err(
         fault("refused", `the network policy ${name} cannot be made in ${namespace}: ${answer.value.said}`, {
-          hint: "deploy/kubernetes of Fairlead has the role that a server needs there",
+          hint: "docs/kubernetes.md has the role that a server needs there",
         }),
       );
   }

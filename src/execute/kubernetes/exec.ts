@@ -9,7 +9,8 @@ export interface ExecCall {
   readonly argv: readonly string[];
   /** Its standard input, read as fast as it is taken; not ended, since not every server can say so. */
   readonly input?: AsyncIterable<Uint8Array> | undefined;
-  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+  /** False: nothing more is wanted, and the call is given up. */
+  readonly onOutput?: ((chunk: Buffer) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Given up when nothing came or went for so long. */
   readonly idleMs: number;
@@ -26,6 +27,7 @@ const sendAhead = 1024 * 1024;
 export function createExec(connection: Connection, clock: Clock): Exec {
   return async (call) => {
     const { WebSocket } = await import("ws");
+    const broken = (why: string) => err(fault("unavailable", `the way into ${call.pod} broke: ${why}`));
     const query = new URLSearchParams({ container: call.container, stdout: "true", stderr: "true" });
     if (call.input) query.set("stdin", "true");
     for (const argument of call.argv) query.append("command", argument);
@@ -34,7 +36,11 @@ export function createExec(connection: Connection, clock: Clock): Exec {
       connection.server,
     );
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const { headers, ...options } = await connection.options();
+    const known = await connection.options().catch((cause: unknown) => broken(String(cause)));
+    if ("ok" in known) return known;
+    const { headers, ...options } = known;
+    // Before there is a socket: one that is ended while it opens says so when nobody listens yet.
+    if (call.signal?.aborted) return broken("it was given up");
     return await new Promise<Result<void>>((resolve) => {
       const socket = new WebSocket(url, ["v5.channel.k8s.io", "v4.channel.k8s.io"], {
         ...options,
@@ -57,24 +63,24 @@ export function createExec(connection: Connection, clock: Clock): Exec {
         resolve(result);
         socket.terminate();
       };
-      const broke = (why: string) => settle(err(fault("unavailable", `the way into ${call.pod} broke: ${why}`)));
+      const broke = (why: string) => settle(broken(why));
       const onAbort = () => broke("it was given up");
       const alive = () => {
         cancelIdle();
         cancelIdle = clock.after(call.idleMs, () => broke(`nothing came for ${call.idleMs / 1000} s`));
       };
-      if (call.signal?.aborted) return onAbort();
       call.signal?.addEventListener("abort", onAbort, { once: true });
       alive();
       socket.on("message", (data: Buffer) => {
         alive();
         const rest = data.subarray(1);
-        if (data[0] === channels.output) call.onOutput?.(rest);
-        else if (data[0] === channels.errors) said = `${said}${rest.toString("utf8")}`.slice(-2000);
+        if (data[0] === channels.output) {
+          if (call.onOutput?.(rest) === false) broke("what came is not wanted");
+        } else if (data[0] === channels.errors) said = `${said}${rest.toString("utf8")}`.slice(-2000);
         else if (data[0] === channels.end) settle(endOf(rest.toString("utf8"), said));
       });
       socket.once("unexpected-response", (_request, response) => broke(`the server answers ${response.statusCode}`));
-      socket.once("error", (cause) => broke(cause.message));
+      socket.on("error", (cause) => broke(cause.message));
       socket.once("close", () => broke("it was closed"));
       socket.once("open", () => {
         if (call.input) void feed(call.input).catch((cause: unknown) => broke(String(cause)));

@@ -156,7 +156,10 @@ export function carryOut(options: {
 
   async function drive(): Promise<End> {
     const made = await create();
-    if (!made.ok) return ended() ?? never(`Pod can not be created: ${made.error.message}`);
+    if (!made.ok) {
+      const { message, hint } = made.error;
+      return ended() ?? never(`Pod can not be created: ${message}${hint === undefined ? "" : ` (${hint})`}`);
+    }
     expected.created();
     waitAtMost();
     let delivered = false;

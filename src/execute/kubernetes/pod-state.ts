@@ -61,9 +61,10 @@ export function standingOf(pod: SeenPod): Standing {
   }
   const { job, receive } = pod;
   const untouched = job?.state === "terminated" && job.exitCode !== 130 && job.exitCode !== 137 && job.exitCode !== 143;
-  if (pod.deleting && !untouched) return { at: "lost", again: undefined, detail: "got deleted unexpectedly" };
+  // First: a lost node's pods are marked for deletion too, and nobody else meant that.
   if (pod.phase === "Unknown" || pod.reason === "NodeLost")
     return { at: "lost", again: "stopped", detail: `was lost with its node: ${oneLine(pod.message) || pod.reason}` };
+  if (pod.deleting && !untouched) return { at: "lost", again: undefined, detail: "got deleted unexpectedly" };
   if (job?.state === "terminated") {
     if (["ContainerCannotRun", "StartError", "ContainerStatusUnknown"].includes(job.reason))
       return job.reason === "ContainerStatusUnknown"
