@@ -21,6 +21,13 @@ const unscheduledMs = 5 * 60_000;
 const pendingMs = 10 * 60_000;
 const failed = { phase: "Failed" };
 
+function nameOf(pod: JsonObject | undefined): string {
+  const metadata = pod?.["metadata"];
+  const name = typeof metadata === "object" && metadata !== null && "name" in metadata ? metadata["name"] : undefined;
+  if (typeof name !== "string") throw new Error("there is no pod");
+  return name;
+}
+
 interface Started extends Execution {
   readonly tree: string;
   output(): string;
@@ -105,13 +112,7 @@ describe("pods of a cluster that misbehaves", () => {
     return { ...execution, tree, output, wrote };
   }
 
-  function pod(): { readonly name: string; readonly object: JsonObject } {
-    const object = fake.pods()[0];
-    const metadata = object?.metadata;
-    if (!object || typeof metadata !== "object" || metadata === null || !("name" in metadata))
-      throw new Error("there is no pod");
-    return { name: String(metadata.name), object };
-  }
+  const podName = () => nameOf(fake.pods()[0]);
 
   const asked = (method: string, part: string) =>
     fake.requests.filter((each) => each.startsWith(`${method} `) && each.includes(part)).length;
@@ -120,6 +121,21 @@ describe("pods of a cluster that misbehaves", () => {
     let left = times;
     fake.disturb = ({ method, path }) => (fits.test(`${method} ${path}`) && left-- > 0 ? how : undefined);
   }
+  /** Until all pods were listed again as they are now: a watch begins only after that. */
+  async function listedAnew(): Promise<void> {
+    const watches = () => asked("GET", "watch=true");
+    const lists = () => asked("GET", "/pods?") - watches();
+    await fake.when(() => watches() > 0);
+    const listed = lists();
+    fake.forget();
+    fake.closeWatches();
+    await fake.when(() => lists() > listed);
+    const watched = watches();
+    await fake.when(() => watches() > watched);
+  }
+  const removePods = () => {
+    for (const each of fake.pods()) fake.remove(nameOf(each));
+  };
   const good = { kind: "exited", exitCode: 0, description: "exited with 0" };
   const script = "echo made > made; echo ready";
 
@@ -127,7 +143,7 @@ describe("pods of a cluster that misbehaves", () => {
     expect(await started.outcome).toMatchObject(good);
     expect(started.output()).toBe("ready\n");
     expect(await readFile(join(started.tree, "made"), "utf8")).toBe("made\n");
-    await until(() => fake.pods().length === 0, "the pod's removal");
+    await fake.when(() => fake.pods().length === 0);
   }
 
   test(`asks again as late as a busy server says${lacks}`, async () => {
@@ -153,14 +169,9 @@ describe("pods of a cluster that misbehaves", () => {
   });
 
   test(`takes a pod for its own whose making was answered by nobody, and makes no second${lacks}`, async () => {
-    let lost = 0;
-    fake.disturb = ({ method, path }) => {
-      if (method !== "POST" || !path.endsWith("/pods")) return undefined;
-      // The first is let through, and what is asked next is told that it is there.
-      return lost++ === 0 ? { status: 500 } : undefined;
-    };
+    disturb(1, /^POST .*\/pods$/, { status: 0, close: true, done: true });
     await well(await start(script));
-    expect(lost).toBe(2);
+    expect(asked("POST", "/pods")).toBe(2);
   });
 
   test(`says so when another pod has its name${lacks}`, async () => {
@@ -203,42 +214,37 @@ describe("pods of a cluster that misbehaves", () => {
       "echo ready; until [ -e /tmp/go ]; do sleep 0.05; [ $((n+=1)) -lt 20 ] || break; done; echo made > made",
     );
     await started.wrote("ready");
-    for (let round = 0; round < 3; round++) {
-      const before = asked("GET", "watch=true");
-      fake.forget();
-      fake.closeWatches();
-      await until(() => asked("GET", "watch=true") > before, "another watch");
-    }
+    for (let round = 0; round < 3; round++) await listedAnew();
     await well(started);
   });
 
   test(`waits for a node, says why none has room, and leaves no pod${lacks}`, async () => {
     fake.full = true;
     const started = await start(script);
-    await until(() => fake.pods().length === 1 && clock.holds(unscheduledMs), "the pod");
-    await until(() => asked("GET", "watch=true") > 0, "the watch");
-    fake.closeWatches();
-    fake.forget();
-    await until(() => asked("GET", "watch=true") > 1, "the next watch");
-    clock.pass(unscheduledMs);
+    await until(() => clock.holds(unscheduledMs), "the pod");
+    await listedAnew();
+    expect(clock.pass(unscheduledMs)).toBe(1);
     expect(await started.outcome).toMatchObject({
       kind: "could-not-start",
       exitCode: 127,
       description: "Pod scheduling timeout. 0/1 nodes are available: 1 Insufficient cpu.",
     });
-    expect(fake.pods()).toEqual([]);
+    await fake.when(() => fake.pods().length === 0);
   });
 
   test(`waits for an image that cannot be pulled, and says which way it failed${lacks}`, async () => {
     fake.withoutImage = "ImagePullBackOff";
     const started = await start(script);
-    await until(() => JSON.stringify(fake.pods()).includes("ImagePullBackOff"), "the state");
-    await until(() => clock.pass(unscheduledMs) === 0, "the first deadline");
-    clock.pass(pendingMs);
-    const outcome = await started.outcome;
-    expect(outcome).toMatchObject({ kind: "could-not-start", exitCode: 127 });
-    expect(outcome.description).toMatch(/^Pod pending timeout\./);
-    await until(() => fake.pods().length === 0, "the pod's removal");
+    await fake.when(() => JSON.stringify(fake.pods()).includes("ImagePullBackOff"));
+    await listedAnew();
+    expect(clock.pass(unscheduledMs)).toBe(1);
+    expect(clock.pass(pendingMs)).toBe(1);
+    expect(await started.outcome).toMatchObject({
+      kind: "could-not-start",
+      exitCode: 127,
+      description: "Pod pending timeout. ImagePullBackOff: not here",
+    });
+    await fake.when(() => fake.pods().length === 0);
   });
 
   test.each(["ErrImageNeverPull", "InvalidImageName"])(
@@ -260,7 +266,7 @@ describe("pods of a cluster that misbehaves", () => {
       fake.full = true;
       const started = await start(script);
       await until(() => clock.holds(unscheduledMs), "the pod");
-      fake.remove(pod().name);
+      fake.remove(podName());
       const outcome = await started.outcome;
       expect(outcome.kind).toBe("lost");
       expect(outcome.description).toMatch(removed);
@@ -269,7 +275,7 @@ describe("pods of a cluster that misbehaves", () => {
     test(`while it gets its files${lacks}`, async () => {
       fake.disturb = ({ method, path }) => {
         if (method !== "EXEC" || !path.includes("fairlead-receive")) return undefined;
-        fake.remove(pod().name);
+        removePods();
         return { status: 500 };
       };
       const outcome = await (await start(script)).outcome;
@@ -280,7 +286,7 @@ describe("pods of a cluster that misbehaves", () => {
     test(`while its job runs: nobody knows what it would have come to${lacks}`, async () => {
       const started = await start("echo ready; sleep 1000");
       await started.wrote("ready");
-      fake.remove(pod().name);
+      fake.remove(podName());
       const outcome = await started.outcome;
       expect(outcome).toMatchObject({ kind: "lost", exitCode: -1 });
       expect(outcome.description).toMatch(removed);
@@ -289,7 +295,7 @@ describe("pods of a cluster that misbehaves", () => {
     test(`before what its green job left was brought back: it is no success${lacks}`, async () => {
       fake.disturb = ({ method, path }) => {
         if (method !== "EXEC" || !path.includes("command=finish")) return undefined;
-        fake.remove(pod().name);
+        removePods();
         return { status: 500 };
       };
       const outcome = await (await start(script)).outcome;
@@ -300,7 +306,7 @@ describe("pods of a cluster that misbehaves", () => {
     test(`before what its red job left was brought back: it stays red and says so${lacks}`, async () => {
       fake.disturb = ({ method, path }) => {
         if (method !== "EXEC" || !path.includes("command=finish")) return undefined;
-        fake.remove(pod().name);
+        removePods();
         return { status: 500 };
       };
       const started = await start("exit 4");
@@ -344,9 +350,9 @@ describe("pods of a cluster that misbehaves", () => {
   ])(`tells how the cluster ended a running job: %s${lacks}`, async (_what, status, expected) => {
     const started = await start("echo ready; sleep 1000");
     await started.wrote("ready");
-    fake.setStatus(pod().name, status);
+    fake.setStatus(podName(), status);
     expect(await started.outcome).toMatchObject(expected);
-    await until(() => fake.pods().length === 0, "the pod's removal");
+    await fake.when(() => fake.pods().length === 0);
   });
 
   test(`gives up a cluster that is silent for minutes, and removes the pod when it is back${lacks}`, async () => {
@@ -361,7 +367,7 @@ describe("pods of a cluster that misbehaves", () => {
     });
     expect(fake.pods()).toHaveLength(1);
     fake.disturb = () => undefined;
-    await until(() => fake.pods().length === 0, "the pod's removal");
+    await fake.when(() => fake.pods().length === 0);
   });
 
   test(`keeps what the cluster knows of a pod${lacks}`, async () => {
