@@ -139,7 +139,7 @@ async function closeNetwork(
     if (answer.value.status >= 300)
       return err(
         fault("refused", `the network policy ${name} cannot be made in ${namespace}: ${answer.value.said}`, {
-          hint: "docs/kubernetes.md has the role that a server needs there",
+          hint: "docs/kubernetes.md says which rights a server needs there",
         }),
       );
   }

@@ -141,12 +141,13 @@ export function carryOut(options: {
   /** How it ended, once it has. */
   function endNow(): End | undefined {
     if (standing?.at === "ended") return ended() ?? verdict(standing, spec);
+    // Before that it is gone: what was seen of it says why.
+    if (standing?.at === "lost") return ended() ?? lost(`Pod ${standing.detail}`, standing.again);
     if (forced || gone || (ending && !running)) {
       return ended() ?? lost("Pod vanished: somebody or something removed it from the cluster", "stopped");
     }
     if (silent >= silenceMs)
       return ended() ?? lost(`the cluster did not answer for ${formatGoDuration(silenceMs)}`, "stopped");
-    if (standing?.at === "lost") return ended() ?? lost(`Pod ${standing.detail}`, standing.again);
     if (standing?.at === "over-limit") return { kind: "limit", exitCode: 137, description: standing.detail };
     if (standing?.at === "too-late") return ended() ?? lost("Pod outlived its deadline", undefined);
     if (standing?.at === "impossible") return ended() ?? never(`Pod cannot run: ${standing.detail}`);
