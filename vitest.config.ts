@@ -18,7 +18,6 @@ export default defineConfig({
           include: ["test/blackbox/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
       {

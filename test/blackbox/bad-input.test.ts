@@ -45,9 +45,14 @@ describe("bad input of a change is told where its author looks", () => {
     expect(log).toMatch(/did you mean test\?/);
   });
 
-  it("an unsupported instruction of a Dockerfile, with its line and what to do", async () => {
+  it("an image that has to run something and cannot, with the line that asks for it", async () => {
     const failed = await failing({ Dockerfile: "FROM scratch\n\nRUN make\n" });
-    expect(failed.description).toMatch(/Dockerfile:3:\d+: .*RUN/);
+    expect(failed.description).toMatch(/Dockerfile:3:\d+: .*(?:the build exited with \d|RUN)/);
+  });
+
+  it("an instruction that is none, with its line", async () => {
+    const failed = await failing({ Dockerfile: "FROM scratch\n\nFETCH make\n" });
+    expect(failed.description).toMatch(/Dockerfile:3:\d+: .*FETCH/);
   });
 
   it("a COPY of a missing file, with its line", async () => {

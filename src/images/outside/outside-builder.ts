@@ -91,7 +91,7 @@ export function createOutsideBuilder(options: OutsideBuilderOptions): OutsideBui
         epoch: Math.floor(asked.epoch / 1000),
       });
       const ran = await run(argv, door.value, folder, place);
-      if (!ran.ok) return ran;
+      if (!ran.ok) return err({ ...ran.error, place: ran.error.place ?? why.place });
       const image = await takeBack(asked, join(folder, "image"));
       if (!image.ok) return image;
       const warnings = [...undeclaredWarnings(opened.value.instructions, spec), ...image.value.warnings];
