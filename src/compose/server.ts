@@ -84,7 +84,7 @@ import { createViews } from "../server/views/index.ts";
 import { engineOf, holdDatabase, lockHome, tryOpenStore } from "../store/index.ts";
 import { version } from "../version.ts";
 import { createPages } from "../web/index.ts";
-import { clusterOf } from "./cluster.ts";
+import { clusterSource } from "./cluster.ts";
 import { bringTheirOwn, composeClusterTests } from "./cluster-tests.ts";
 import type { ConfigurationInForce } from "./configuration.ts";
 import { dockerCredentials } from "./docker-credentials.ts";
@@ -325,7 +325,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
   });
 
   const kubectl = async () => options.env["FAIRLEAD_KUBECTL"] ?? (await findOnPath("kubectl"));
-  const cluster = clusterOf({
+  const clusters = clusterSource({
     ...{ clock, family, folder: configuration.folder, records: join(home.root, "clusters"), kubectl },
     log: options.tell,
   });
@@ -367,7 +367,10 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
       cage: building.executor,
       readReleaseConfiguration: readConfiguration,
       toolchains: toolchainsOf({ folder: home.toolchains, ids, family, executor, env: options.env }),
-      clusterTests: composeClusterTests({ store, blobs, clock, git, family, here, cluster, kubectl }),
+      clusterTests: composeClusterTests({
+        ...{ store, blobs, clock, git, family, here, kubectl },
+        cluster: clusters.current,
+      }),
       withCopy: (user, internal, commit) => sharedActs.withCopy(user, internal, commit),
       pushDoor: createPushDoor({ staging, door: () => registryDoor, blobs }),
       workRoot: home.work,
@@ -594,7 +597,7 @@ export async function startServer(options: ServeOptions): Promise<Result<Running
     }
     await intake.recover();
     await mirrorQueue.start();
-    const left = (await (await cluster())?.sweep()) ?? 0;
+    const left = await clusters.sweep();
     if (left > 0) options.tell(`removed ${left} clusters that an earlier server left running`);
     await scheduler.start();
     ready = true;
