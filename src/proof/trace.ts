@@ -123,15 +123,18 @@ export async function traceSubject(db: Db, pins: PinReader, subject: string): Pr
 /** Newest first. */
 async function testsWith(db: Db, digests: readonly string[]): Promise<Trace["testedIn"]> {
   if (digests.length === 0) return [];
-  return await db
+  const sets = db
     .selectFrom("pin_set_images")
-    .innerJoin("cluster_tests", "cluster_tests.pin_set_id", "pin_set_images.pin_set_id")
+    .select("pin_set_id")
+    .where("digest", "in", [...digests]);
+  return await db
+    .selectFrom("cluster_tests")
     .innerJoin("runs", "runs.id", "cluster_tests.run_id")
-    .select(["pin_set_images.pin_set_id as pinSet", "runs.id as run", "runs.job as job", "runs.state as state"])
-    .select("cluster_tests.state as readBack")
-    .distinct()
-    .where("pin_set_images.digest", "in", [...digests])
-    .orderBy("cluster_tests.pin_set_id")
+    .select(["cluster_tests.pin_set_id as pinSet", "cluster_tests.state as readBack"])
+    .select(["runs.id as run", "runs.job as job", "runs.state as state"])
+    .where("cluster_tests.pin_set_id", "in", sets)
+    .orderBy("runs.created_at", "desc")
+    .orderBy("runs.id")
     .limit(most)
     .execute();
 }
