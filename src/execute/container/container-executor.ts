@@ -143,6 +143,8 @@ export async function createContainerExecutor(options: ContainerExecutorOptions)
     const output = await pipes.open(spec.onOutput);
     const nothing = openSync("/dev/null", "r");
     const child = spawn(engine.program, [...engine.options, "start", "--attach", "--sig-proxy=false", made.name], {
+      // What watches the container leaves a file `oom` where it was started, when memory ran out.
+      cwd: made.own,
       env: engineEnvironment(authFile),
       detached: true,
       stdio: [nothing, output.writeFd, output.writeFd],
